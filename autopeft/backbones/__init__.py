@@ -1,0 +1,1 @@
+"""Backbone families that discovery needs help with, one file each."""

@@ -1,0 +1,1 @@
+"""PEFT module types, one file each."""

@@ -1,0 +1,1 @@
+"""Initial designs, surrogate, acquisition function and local search."""

@@ -1,0 +1,1 @@
+"""Packed training of K configurations on one frozen base."""

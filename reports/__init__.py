@@ -1,0 +1,1 @@
+"""Report views, one file each."""

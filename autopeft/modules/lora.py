@@ -1,0 +1,70 @@
+"""LoRA: a low-rank update beside a linear (Hu et al., ICLR 2022, arXiv 2106.09685).
+
+`y = W x + scaling * B A x` with A [r, d_in] drawn as in peft and B [d_out, r] zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from autopeft.training.packed_module import PackedModule, generators, sizes_of
+from autopeft.types import Count, PeftModule, Settings, Site
+
+
+def count(site: Site, settings: Settings) -> Count:
+    """r (d_in + d_out)."""
+    parameters = int(settings["rank"]) * (site.in_features + site.out_features)
+    return Count(parameters, parameters)
+
+
+class PackedLora(PackedModule):
+    """A [K, r, d_in] and B [K, d_out, r]; a padded direction has A = B = 0, hence no gradient."""
+
+    A: nn.Parameter
+    B: nn.Parameter
+
+    def __init__(
+        self, site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]
+    ) -> None:
+        super().__init__(sizes_of(settings, "rank"))
+        down, up = [], []
+        for rank, generator in zip(self.sizes, generators(site, "lora", seeds), strict=True):
+            bound = 1 / math.sqrt(site.in_features)
+            draw = torch.rand(rank, site.in_features, generator=generator)
+            down.append((2 * draw - 1) * bound)
+            up.append(torch.zeros(site.out_features, rank))
+        self.stack("A", down, padded=0)
+        self.stack("B", up, padded=1)
+        self.scale([float(s["scaling"]) if s is not None else 0.0 for s in settings])
+
+    def attach(self, model: nn.Module, site: Site) -> list[Any]:
+        """Add the update to the output of the linear."""
+        return [model.get_submodule(site.path).register_forward_hook(self._add)]
+
+    def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+        hidden = args[0]
+        low = torch.bmm(self.slices(hidden), self.A.to(hidden.dtype).transpose(1, 2))
+        update = torch.bmm(low * self.factor.to(low.dtype), self.B.to(low.dtype).transpose(1, 2))
+        return output + update.view(output.shape)
+
+
+def stack(site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]) -> PackedLora:
+    """K configurations of LoRA at one linear."""
+    return PackedLora(site, settings, seeds)
+
+
+MODULE = PeftModule(
+    label="LoRA",
+    paper="arXiv 2106.09685",
+    kind="linear",
+    size="rank",
+    defaults={"scaling": 2.0},
+    count=count,
+    stack=stack,
+    mergeable=True,
+)

@@ -1,0 +1,73 @@
+"""Tokenised splits, and the one data order that every configuration of a study shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autopeft import digest
+from autopeft.types import Examples
+
+PAD_MULTIPLE = 8
+
+
+@dataclass(frozen=True)
+class Split:
+    """A tokenised split."""
+
+    rows: tuple[dict[str, list[int]], ...]
+    labels: torch.Tensor
+    """[rows], on the CPU; class indices or numbers."""
+    tokenizer: Any
+    device: torch.device
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(len(row["input_ids"]) for row in self.rows)
+
+    def batch(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        """Those rows padded to the longest of them, on the device."""
+        padded = self.tokenizer.pad(
+            [self.rows[i] for i in indices],
+            padding=True,
+            pad_to_multiple_of=PAD_MULTIPLE,
+            return_tensors="pt",
+        )
+        return {name: value.to(self.device) for name, value in padded.items()}
+
+    def by_length(self, size: int) -> Iterator[list[int]]:
+        """All indices in batches of rows of similar length."""
+        order = sorted(range(len(self)), key=lambda i: len(self.rows[i]["input_ids"]))
+        for start in range(0, len(order), size):
+            yield order[start : start + size]
+
+
+def tokenize(
+    examples: Examples, tokenizer: Any, *, length: int, classes: bool, device: torch.device
+) -> Split:
+    """The split as tokens, cut to `length` tokens."""
+    columns = list(zip(*examples.texts, strict=True))
+    encoded = tokenizer(*map(list, columns), truncation=True, max_length=length)
+    rows = tuple({name: encoded[name][i] for name in encoded} for i in range(len(examples)))
+    kind = torch.long if classes else torch.float32
+    return Split(rows, torch.tensor(examples.labels, dtype=kind), tokenizer, device)
+
+
+def order(rows: int, size: int, steps: int, *, seed: int) -> Iterator[list[int]]:
+    """`steps` batches of `size` indices: epoch after epoch, each in a new order of the seed."""
+    pool: list[int] = []
+    epoch = 0
+    for _ in range(steps):
+        while len(pool) < size:
+            generator = torch.Generator().manual_seed(digest.seed_of(seed, "epoch", epoch))
+            pool += torch.randperm(rows, generator=generator).tolist()
+            epoch += 1
+        yield pool[:size]
+        pool = pool[size:]

@@ -1,0 +1,143 @@
+"""Train a pack for a number of steps, score it at rungs, and report each job by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from autopeft.training.batches import Split, order
+from autopeft.training.pack import Pack
+from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.types import Task
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How every configuration of a study is trained: nothing here differs between trials."""
+
+    steps: int
+    batch: int
+    length: int
+    seed: int
+    """Of the data order."""
+    warmup: float = 0.06
+    """Share of the steps in which the learning rate rises linearly; then it falls to 0."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    rungs: tuple[float, ...] = (0.5, 1.0)
+    """Shares of the steps after which the validation split is scored."""
+
+    def factor(self, step: int) -> float:
+        """The learning rate of step 0, 1, ... as a share of its peak."""
+        warm = max(1, round(self.warmup * self.steps))
+        if step < warm:
+            return (step + 1) / warm
+        return (self.steps - step) / max(1, self.steps - warm)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What one job had reached after a number of steps."""
+
+    step: int
+    train_loss: float
+    """Mean over the last steps, at most 20."""
+    predictions: torch.Tensor
+    """[rows of the validation split]."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One job after training."""
+
+    rungs: tuple[Rung, ...]
+    first_loss: float
+    finite: bool
+    tensors: dict[str, torch.Tensor]
+    """As `Pack.export`; empty when not finite."""
+    seconds: float
+    """Its share of the pack's time."""
+
+
+def train(
+    model: nn.Module,
+    pack: Pack,
+    *,
+    task: Task,
+    protocol: Protocol,
+    splits: tuple[Split, Split],
+    progress: Callable[[int], None] = lambda step: None,
+) -> list[Trained]:
+    """Train every job of the pack.
+
+    Args:
+        model: the frozen base, in eval mode, so that no dropout is drawn.
+        pack: the jobs.
+        task: its loss and predictions.
+        protocol: the steps, batches and schedule.
+        splits: search-train and search-validation.
+        progress: called after every step with the number of steps done.
+    """
+    started = time.perf_counter()
+    training, validation = splits
+    rates = torch.tensor([job.configuration.learning_rate for job in pack.jobs])
+    first = next(pack.parameters())
+    optimiser = PackedAdamW(
+        list(pack.parameters()),
+        rates.to(device=first.device, dtype=torch.promote_types(first.dtype, torch.float32)),
+        weight_decay=protocol.weight_decay,
+        clip=protocol.clip,
+    )
+    ends = {max(1, round(share * protocol.steps)) for share in protocol.rungs}
+    losses: list[torch.Tensor] = []
+    rungs: list[list[Rung]] = [[] for _ in pack.jobs]
+    with pack.attached(model):
+        indices = order(len(training), protocol.batch, protocol.steps, seed=protocol.seed)
+        for step, chosen in enumerate(indices):
+            logits = pack.logits(model, training.batch(chosen))
+            loss = task.loss(logits, training.labels[chosen].to(logits.device))
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+            optimiser.step(protocol.factor(step))
+            losses.append(loss.detach())
+            if step + 1 in ends:
+                found = predict(model, pack, validation, task, size=2 * protocol.batch)
+                _record(rungs, step + 1, losses, found)
+            progress(step + 1)
+    alive = optimiser.alive.tolist()
+    start = losses[0].tolist()
+    seconds = (time.perf_counter() - started) / pack.count
+    return [
+        Trained(
+            tuple(rungs[k]),
+            start[k],
+            alive[k] and bool(losses[-1][k].isfinite()),
+            pack.export(k) if alive[k] else {},
+            seconds,
+        )
+        for k in range(pack.count)
+    ]
+
+
+@torch.no_grad()
+def predict(model: nn.Module, pack: Pack, split: Split, task: Task, *, size: int) -> torch.Tensor:
+    """Predictions [K, rows] of every job on a split, in batches of `size`, inside `attached`."""
+    found: torch.Tensor | None = None
+    for indices in split.by_length(size):
+        predicted = task.predict(pack.logits(model, split.batch(indices))).cpu()
+        if found is None:
+            found = predicted.new_empty((pack.count, len(split)))
+        found[:, indices] = predicted
+    assert found is not None
+    return found
+
+
+def _record(
+    rungs: list[list[Rung]], step: int, losses: Sequence[torch.Tensor], found: torch.Tensor
+) -> None:
+    recent = torch.stack(list(losses[-20:])).mean(0).tolist()
+    for k, mine in enumerate(rungs):
+        mine.append(Rung(step, recent[k], found[k].clone()))

@@ -1,0 +1,174 @@
+"""A pack: K configurations on one frozen base, trained at once exactly as if each were alone.
+
+The batch is repeated K times along dimension 0, slice-major. Layers below the lowest adapted one
+(the trunk) are the same for every configuration, so they run once on the batch's own rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from autopeft.training.packed_head import PackedHead
+from autopeft.types import Backbone, Configuration, PeftModule, Settings, Site
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training: a configuration and the seed of its initial weights."""
+
+    configuration: Configuration
+    seed: int
+
+
+def entry_layer(configuration: Configuration, backbone: Backbone) -> int:
+    """Index of the first layer whose computation the configuration changes; L when none.
+
+    A module on the output of layer i changes nothing inside it, so it enters at i + 1.
+    """
+    sites = (backbone.site(p.site) for p in configuration.placements)
+    entries = [s.layer + 1 if s.kind == "layer" else s.layer for s in sites]
+    return min(entries, default=len(backbone.layers))
+
+
+class Pack(nn.Module):
+    """The stacked modules and heads of K jobs; `attached` hooks them into the frozen model."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        backbone: Backbone,
+        jobs: Sequence[Job],
+        *,
+        modules: Mapping[str, PeftModule],
+        head: Sequence[str],
+    ) -> None:
+        """Stack the jobs.
+
+        Args:
+            model: the frozen base with its head, in eval mode.
+            backbone: its layers and sites.
+            jobs: the K jobs.
+            modules: PEFT module types by name.
+            head: paths of the modules that each configuration trains its own copy of.
+        """
+        super().__init__()
+        self.backbone = backbone
+        self.jobs = tuple(jobs)
+        self.head = PackedHead(model, head, [job.seed for job in jobs])
+        self._rows = 0
+        self.layers = nn.ModuleDict()
+        self.sites: dict[str, Site] = {}
+        for site, name in _occupied(jobs, backbone):
+            key = f"{site.name}:{name}".replace(".", "/")
+            seeds = [job.seed for job in jobs]
+            stacked: Any = modules[name].stack(site, _settings(jobs, site, name), seeds)
+            self.layers[key] = stacked
+            self.sites[key] = site
+        self.entry = min(entry_layer(job.configuration, backbone) for job in jobs)
+        first = next(model.parameters())
+        self.to(device=first.device, dtype=torch.promote_types(first.dtype, torch.float32))
+
+    @property
+    def count(self) -> int:
+        """K."""
+        return len(self.jobs)
+
+    @contextmanager
+    def attached(self, model: nn.Module) -> Iterator[None]:
+        """The model computing all K configurations; on leaving, exactly what it was."""
+        handles: list[Any] = []
+        try:
+            handles += self._share_trunk(model)
+            for key, layer in self.layers.items():
+                attach: Any = layer.attach
+                handles += attach(model, self.sites[key])
+            handles += self.head.attach(model)
+            yield
+        finally:
+            for handle in reversed(handles):
+                handle.remove()
+
+    def logits(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Outputs [K, B, C] for a batch of B rows, inside `attached`."""
+        self._rows = self.count * len(batch["input_ids"])
+        repeated = {
+            name: value.repeat(self.count, *([1] * (value.dim() - 1)))
+            for name, value in batch.items()
+        }
+        outputs: torch.Tensor = model(**repeated).logits
+        return outputs.view(self.count, -1, outputs.shape[-1])
+
+    def export(self, index: int) -> dict[str, torch.Tensor]:
+        """Everything that one job trained: `site:module:tensor` and `head:path` -> tensor."""
+        found = {f"head:{name}": value for name, value in self.head.export(index).items()}
+        for key, layer in self.layers.items():
+            packed: Any = layer
+            if packed.sizes[index]:
+                name = key.replace("/", ".")
+                found |= {f"{name}:{k}": v for k, v in packed.export(index).items()}
+        return found
+
+    def restore(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
+        """The inverse of `export`."""
+        self.head.restore(index, _part(tensors, "head:"))
+        for key, layer in self.layers.items():
+            packed: Any = layer
+            if packed.sizes[index]:
+                packed.restore(index, _part(tensors, key.replace("/", ".") + ":"))
+
+    def _share_trunk(self, model: nn.Module) -> list[Any]:
+        """Hooks that narrow the trunk to the batch's own rows and repeat what it gives."""
+        stacks = {path.rsplit(".", 1)[0] for path in self.backbone.layers}
+        if self.count == 1 or self.entry == 0 or len(stacks) > 1:
+            return []
+        trunk = [model.get_submodule(path) for path in self.backbone.layers[: self.entry]]
+        handles: list[Any] = [
+            layer.register_forward_pre_hook(self._narrow, with_kwargs=True) for layer in trunk
+        ]
+        return [*handles, trunk[-1].register_forward_hook(self._repeat)]
+
+    def _narrow(self, layer: nn.Module, args: Any, kwargs: Any) -> Any:
+        return self._own_rows(args), self._own_rows(kwargs)
+
+    def _own_rows(self, given: Any) -> Any:
+        """The first slice of every tensor that holds all K*B rows; the rest as it is."""
+        if isinstance(given, dict):
+            return {name: self._own_rows(value) for name, value in given.items()}
+        if isinstance(given, tuple):
+            return tuple(self._own_rows(value) for value in given)
+        if isinstance(given, torch.Tensor) and given.dim() > 1 and given.shape[0] == self._rows:
+            return given[: self._rows // self.count]
+        return given
+
+    def _repeat(self, layer: nn.Module, args: Any, output: Any) -> Any:
+        if isinstance(output, torch.Tensor):
+            return output.repeat(self.count, *([1] * (output.dim() - 1)))
+        return (self._repeat(layer, args, output[0]), *output[1:])
+
+
+def _occupied(jobs: Sequence[Job], backbone: Backbone) -> list[tuple[Site, str]]:
+    """Every (site, module type) that at least one job uses, in the order of the backbone."""
+    used = {(p.site, p.module) for job in jobs for p in job.configuration.placements}
+    order = {site.name: index for index, site in enumerate(backbone.sites)}
+    ordered = sorted(used, key=lambda pair: (order[pair[0]], pair[1]))
+    return [(backbone.site(name), module) for name, module in ordered]
+
+
+def _settings(jobs: Sequence[Job], site: Site, module: str) -> list[Settings | None]:
+    def of(job: Job) -> Settings | None:
+        for placement in job.configuration.placements:
+            if placement.site == site.name and placement.module == module:
+                return placement.settings
+        return None
+
+    return [of(job) for job in jobs]
+
+
+def _part(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,106 @@
+"""The stacked parameters of K configurations at one site, sizes padded with zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from autopeft import digest
+from autopeft.types import Settings, Site
+
+
+class PackedModule(nn.Module):
+    """K configurations of one PEFT module type at one site.
+
+    Every parameter has K as its leading dimension. A parameter whose size differs between the
+    configurations is padded with zeros; the module's arithmetic must give padding a gradient of
+    exactly zero, so that it stays zero under any elementwise optimiser.
+    """
+
+    factor: torch.Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.padded: dict[str, int] = {}
+
+    @property
+    def count(self) -> int:
+        """K, the number of configurations."""
+        return len(self.sizes)
+
+    def stack(
+        self, name: str, tensors: Sequence[torch.Tensor], *, padded: int | None = None
+    ) -> None:
+        """Register a parameter stacked from one tensor per configuration.
+
+        Args:
+            name: of the parameter.
+            tensors: one per configuration; all of one shape but for the padded dimension.
+            padded: the dimension of one tensor whose length is the configuration's size.
+        """
+        shape = list(tensors[0].shape)
+        if padded is not None:
+            shape[padded] = max(self.sizes)
+            self.padded[name] = padded
+        stacked = tensors[0].new_zeros((len(tensors), *shape))
+        for index, tensor in enumerate(tensors):
+            self._view(stacked, name, index).copy_(tensor)
+        self.register_parameter(name, nn.Parameter(stacked))
+
+    def _view(self, stacked: torch.Tensor, name: str, index: int) -> torch.Tensor:
+        one = stacked[index]
+        return one.narrow(self.padded[name], 0, self.sizes[index]) if name in self.padded else one
+
+    def export(self, index: int) -> dict[str, torch.Tensor]:
+        """The tensors of one configuration, padding removed, on the CPU."""
+        return {
+            name: self._view(parameter.detach(), name, index).cpu().clone()
+            for name, parameter in self.named_parameters(recurse=False)
+        }
+
+    def restore(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
+        """The inverse of `export`."""
+        with torch.no_grad():
+            for name, parameter in self.named_parameters(recurse=False):
+                self._view(parameter, name, index).copy_(tensors[name])
+
+    def slices(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Rows [K*B, ..., d], slice-major, as one matrix per configuration [K, B*..., d]."""
+        return hidden.reshape(self.count, -1, hidden.shape[-1])
+
+    def scale(self, values: Sequence[float]) -> None:
+        """Register one factor per configuration, [K, 1, 1]; 0 where the module is off."""
+        factors = [value if size else 0.0 for value, size in zip(values, self.sizes, strict=True)]
+        self.register_buffer("factor", torch.tensor(factors).view(-1, 1, 1), persistent=False)
+
+    def attach(self, model: nn.Module, site: Site) -> list[Any]:
+        """Hook the site; gives handles whose `remove()`, in reverse order, restores the model."""
+        raise NotImplementedError
+
+
+def sizes_of(settings: Sequence[Settings | None], name: str) -> list[int]:
+    """The size of each configuration, 0 where it has no module here."""
+    return [int(s[name]) if s is not None else 0 for s in settings]
+
+
+def generators(site: Site, module: str, seeds: Sequence[int]) -> list[torch.Generator]:
+    """One generator per configuration: depends on its seed and the site, never on its place."""
+    return [
+        torch.Generator().manual_seed(digest.seed_of(seed, site.name, module)) for seed in seeds
+    ]
+
+
+@dataclass
+class Undo:
+    """A handle that runs a function once when removed."""
+
+    action: Callable[[], None]
+
+    def remove(self) -> None:
+        """Undo."""
+        self.action()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from autopeft.data.table import Table
@@ -19,13 +20,21 @@ def read_hub(source: str, *, offline: bool) -> Mapping[str, Table]:
     Raises MissingError when the Hub is out of reach, UsageError when it refuses the name.
     """
     match = IDENTIFIER.fullmatch(source)
-    if match is None:
+    if match is None or _is_format(match["id"]):
         raise UsageError(
             f"`{source}` is neither a file, a folder nor the name of a data set on the Hub.",
             hint="Write `owner/name` or `owner/name:config` for the Hub.",
         )
     splits = _load(source, match["id"], match["config"], offline=offline)
     return {name: _table(split, f"{source} ({name})") for name, split in splits.items()}
+
+
+def _is_format(identifier: str) -> bool:
+    """Whether `datasets` takes the name for a file format, and would read the current folder."""
+    return (
+        identifier.isidentifier()
+        and find_spec(f"datasets.packaged_modules.{identifier}") is not None
+    )
 
 
 def _load(source: str, identifier: str, config: str | None, *, offline: bool) -> Any:

@@ -1,14 +1,13 @@
 """DeBERTa's sites, with and without projections that only read positions."""
 
-import importlib
-
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
+from autopeft import catalog
 from autopeft.discovery import discover
 
-FAMILY = importlib.import_module("autopeft.backbones.deberta").FAMILY
+FAMILY = catalog.backbones.load("deberta")
 SIZES = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

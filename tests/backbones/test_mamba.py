@@ -1,16 +1,15 @@
 """Mamba's sites are the linears that a module can be trained on."""
 
-import importlib
-
 import pytest
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel
 
+from autopeft import catalog
 from autopeft.discovery import discover
 from autopeft.types import Backbone
 
-FAMILY = importlib.import_module("autopeft.backbones.mamba").FAMILY
+FAMILY = catalog.backbones.load("mamba")
 SIZES = {
     "mamba": {"state_size": 4, "time_step_rank": 2},
     "falcon_mamba": {"state_size": 4, "time_step_rank": 2},

@@ -52,7 +52,7 @@ def score(
     squares = {weight: torch.zeros(weight.shape) for weight in weights.values()}
     with _folded_gradients(model, squares), torch.enable_grad():
         for number, batch in enumerate(batches, start=1):
-            _checked(batch(), number).backward()  # type: ignore[no-untyped-call]
+            _checked(batch(), number).backward()
     sums = {name: float(squares[w].sum(dtype=torch.float64)) for name, w in weights.items()}
     _check_sums(sums)
     histogram = {name: _histogram(squares[weight]) for name, weight in weights.items()}
@@ -104,7 +104,7 @@ def _folded_gradients(
         for weight in squares:
             weight.grad = None
             weight.requires_grad_(True)
-            hooks.append(weight.register_post_accumulate_grad_hook(fold))  # type: ignore[no-untyped-call]
+            hooks.append(weight.register_post_accumulate_grad_hook(fold))
         yield
     finally:
         for hook in hooks:

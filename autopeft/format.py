@@ -54,10 +54,8 @@ def rate_text(value: float) -> str:
 
 
 def _with_error(value: float, error: float, decimals: int) -> str:
-    """The value, and its error with as many decimals, or up to two more if that shows it."""
-    if not 0 < error < math.inf:
-        return f"{value:.{decimals}f}"
-    wanted = max(decimals, -math.floor(math.log10(error)))
+    """The value and its error, to the first digit of the error; alone if the error is tiny."""
+    wanted = max(0, -math.floor(math.log10(error))) if 0 < error < math.inf else math.inf
     if wanted > decimals + 2:
         return f"{value:.{decimals}f}"
     return f"{value:.{wanted}f} \N{PLUS-MINUS SIGN} {error:.{wanted}f}"

@@ -1,0 +1,80 @@
+"""How a search compares with the defaults that were trained under the same protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+from autopeft import pareto
+from autopeft.format import measured
+from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
+
+from . import _shared as shared
+
+
+def comparison(results: Results) -> str:
+    """One sentence for each default: what beats it, or plainly that nothing does."""
+    defaults = [trial for trial in results.trials if shared.is_baseline(trial)]
+    if not defaults:
+        return '<p class="muted">No default was trained in this study to compare with.</p>'
+    items = "".join(f"<li>{against(results, trial)}</li>" for trial in defaults)
+    return f'<h3>Against the defaults</h3><ul class="defaults">{items}</ul>'
+
+
+def against(results: Results, default: TrialRecord) -> str:
+    """How the search compares with one default, as HTML."""
+    name = f"{escape(shared.baseline_name(default))} ({shared.select_html(default)})"
+    if default.state != "complete":
+        reason = escape(default.message) if default.message else "It has not finished."
+        return f"{name} has no result. {reason}"
+    searched = [t for t in shared.finished(results) if t.feasible and not shared.is_baseline(t)]
+    if not searched:
+        return f"{name}: no searched trial has finished within the limits yet."
+    better = [trial for trial in searched if covers(results, trial, default)]
+    best = nearest(results, better or searched, default)
+    deltas = f"{shared.select_html(best)} is {escape(differences(results, best, default))}"
+    if better:
+        return f"<strong>Beaten or equalled:</strong> {deltas} than {name}."
+    return (
+        f"<strong>Not beaten:</strong> no searched trial is at least as good as {name} on every "
+        f"objective. The nearest, {deltas}."
+    )
+
+
+def covers(results: Results, trial: TrialRecord, default: TrialRecord) -> bool:
+    """Whether a trial equals or dominates the default."""
+    row, other = shared.rows(results, [trial, default])
+    return row == other or pareto.dominates(row, other, shared.directions(results))
+
+
+def nearest(results: Results, trials: Sequence[TrialRecord], default: TrialRecord) -> TrialRecord:
+    """The trial whose worst objective, against the default and the spread of all, is best."""
+    columns = zip(*shared.rows(results, [*shared.finished(results)]), strict=True)
+    spreads = [(max(column) - min(column)) or 1.0 for column in columns]
+
+    def worst_gain(trial: TrialRecord) -> float:
+        gains = (gain(trial, default, objective).value for objective in results.objectives)
+        return min(value / spread for value, spread in zip(gains, spreads, strict=True))
+
+    return max(trials, key=worst_gain)
+
+
+def gain(trial: TrialRecord, default: TrialRecord, objective: ObjectiveInfo) -> Measured:
+    """How much better than the default a trial is, with the standard error of the difference."""
+    a, b = shared.value_of(trial, objective), shared.value_of(default, objective)
+    difference = a.value - b.value if objective.direction == "maximize" else b.value - a.value
+    return Measured(difference, math.hypot(a.error, b.error))
+
+
+def differences(results: Results, trial: TrialRecord, default: TrialRecord) -> str:
+    """Such as `0.6 \N{PLUS-MINUS SIGN} 0.3 points better in accuracy and 12 MB worse in memory`."""
+    words = []
+    for objective in results.objectives:
+        found = gain(trial, default, objective)
+        if found.value:
+            unit = "points" if objective.unit == "%" else objective.unit
+            amount = measured(Measured(abs(found.value), found.error), unit)
+            side = "better" if found.value > 0 else "worse"
+            words.append(f"{amount} {side} in {objective.label}")
+    return " and ".join(words) or "no better and no worse"

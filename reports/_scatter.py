@@ -1,0 +1,212 @@
+"""The plotly figure of two objectives: front, beaten trials, broken limits, defaults, stairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from autopeft import pareto
+from autopeft.format import byte_scale
+from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRecord
+
+from . import _shared as shared
+
+BLUE, ORANGE, PURPLE, GREY = "#1f7ac4", "#c4581a", "#a35db0", "#808890"
+"""At least 3 : 1 against white and against the dark paper."""
+CLEAR = "rgba(0,0,0,0)"
+EDGE, ROOM = 0.06, 0.15
+"""Shares of the span of the trials within the limits: free space, and how far beyond is shown."""
+Trace = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An objective as an axis, in the unit that reads best."""
+
+    objective: ObjectiveInfo
+    scale: float
+    unit: str
+
+    def measured(self, trial: TrialRecord) -> Measured:
+        """Value and error of the trial in the unit of the axis."""
+        found = shared.value_of(trial, self.objective)
+        return Measured(found.value / self.scale, found.error / self.scale)
+
+    def title(self) -> str:
+        """Label and unit, with an arrow to the better end."""
+        words = f"{self.objective.label}, {self.unit}" if self.unit else self.objective.label
+        if self.objective.direction == "maximize":
+            return escape(f"{words} \N{RIGHTWARDS ARROW} better", quote=False)
+        return escape(f"better \N{LEFTWARDS ARROW} {words}", quote=False)
+
+
+def scatter(results: Results, x: ObjectiveInfo, y: ObjectiveInfo) -> dict[str, Any]:
+    """The figure as plain data."""
+    import plotly.graph_objects as go
+
+    trials = [t for t in shared.finished(results) if plottable(t, x) and plottable(t, y)]
+    axes = (axis_of(trials, x), axis_of(trials, y))
+    traces = [stairs(trials, axes), *groups(results, trials, axes), selection()]
+    figure = go.Figure([go.Scatter(**trace) for trace in traces], layout(trials, axes))
+    drawn: dict[str, Any] = figure.to_plotly_json()
+    return drawn
+
+
+def plottable(trial: TrialRecord, objective: ObjectiveInfo) -> bool:
+    """Whether the trial has a finite value of the objective."""
+    return math.isfinite(shared.value_of(trial, objective).value)
+
+
+def axis_of(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> Axis:
+    """The axis of an objective; bytes in the unit of the largest value."""
+    if objective.unit != "B":
+        return Axis(objective, 1.0, objective.unit)
+    largest = max((shared.value_of(t, objective).value for t in trials), default=0.0)
+    return Axis(objective, *byte_scale(largest))
+
+
+def groups(results: Results, trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> list[Trace]:
+    """One trace per kind of trial, the front last so that it lies on top."""
+    kinds: dict[str, list[TrialRecord]] = {}
+    for trial in trials:
+        kinds.setdefault(kind_of(results, trial), []).append(trial)
+    low, high = window(trials, axes[0])
+    ring = {"symbol": "circle-open", "size": 6, "color": GREY, "line": {"width": 1.5}}
+    marks: dict[str, Trace] = {
+        "dominated": {"marker": ring},
+        "over the limit": {"marker": {"symbol": "x", "size": 8, "color": ORANGE}},
+        "default": squares(results, kinds.get("default", ())),
+        "front": {"marker": {"symbol": "circle", "size": 9, "color": BLUE}},
+    }
+    marks["default"] |= labels(kinds.get("default", ()), axes, (low + high) / 2)
+    for name in ("default", "front"):
+        marks[name] |= error_bars(kinds.get(name, ()), axes)
+    return [points(kinds[n], axes) | mark | {"name": n} for n, mark in marks.items() if n in kinds]
+
+
+def kind_of(results: Results, trial: TrialRecord) -> str:
+    """How a trial is drawn: a default stays a default, wherever it stands."""
+    if shared.is_baseline(trial):
+        return "default"
+    if trial.number in results.front:
+        return "front"
+    return "dominated" if trial.feasible else "over the limit"
+
+
+def squares(results: Results, trials: Sequence[TrialRecord]) -> Trace:
+    """Squares, filled on the front."""
+    filled = [trial.number in results.front for trial in trials]
+    symbols = ["square" if full else "square-open" for full in filled]
+    return {"marker": {"symbol": symbols, "size": 10, "color": PURPLE}}
+
+
+def points(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
+    """Positions, trial numbers and hover of some trials; the page fills in the words."""
+    x, y = ([axis.measured(trial).value for trial in trials] for axis in axes)
+    return {
+        "x": x,
+        "y": y,
+        "mode": "markers",
+        "customdata": [trial.number for trial in trials],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def labels(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis], middle: float) -> Trace:
+    """The names of the defaults beside their squares, away from the better end and the edges."""
+    names = [escape(shared.baseline_name(trial), quote=False) for trial in trials]
+    height = "bottom" if axes[1].objective.direction == "maximize" else "top"
+    right = [axes[0].measured(trial).value < middle for trial in trials]
+    places = [f"{height} {'right' if room else 'left'}" for room in right]
+    return {"mode": "markers+text", "text": names, "textposition": places}
+
+
+def error_bars(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
+    """One standard error, along the axes that have any."""
+    made: Trace = {}
+    for name, axis in zip(("error_x", "error_y"), axes, strict=True):
+        errors = [axis.measured(trial).error for trial in trials]
+        if any(errors):
+            made[name] = {"array": errors, "thickness": 1, "width": 0}
+    return made
+
+
+def stairs(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
+    """The attainment line: the border of what is matched or beaten by a trial within the limits."""
+    directions = [axis.objective.direction for axis in axes]
+    rows = [[axis.measured(trial).value for axis in axes] for trial in trials if trial.feasible]
+    corners = sorted(rows[i] for i in pareto.front(rows, directions))
+    cheap_left = directions[0] == "minimize"
+    if corners:
+        # The line runs on to the worst values seen, as a trial reaches all that is worse.
+        across, up = worst(rows, directions)
+        start, end = corners[0], corners[-1]
+        ends = ([start[0], up], [across, end[1]])
+        if not cheap_left:
+            ends = ([across, start[1]], [end[0], up])
+        corners = [ends[0], *corners, ends[1]]
+    x, y = ([corner[i] for corner in corners] for i in range(2))
+    return {
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "line": {"shape": "hv" if cheap_left else "vh", "color": BLUE, "width": 1.5},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def worst(rows: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[float]:
+    """The worst value of each column."""
+    columns = zip(*rows, strict=True)
+    return [
+        min(column) if direction == "maximize" else max(column)
+        for column, direction in zip(columns, directions, strict=True)
+    ]
+
+
+def selection() -> Trace:
+    """An empty trace; the page moves it onto the selected trial."""
+    circle = {"symbol": "circle-open", "size": 18, "color": ORANGE, "line": {"width": 3}}
+    return {
+        "x": [],
+        "y": [],
+        "mode": "markers",
+        "marker": circle,
+        "meta": "selection",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
+def window(trials: Sequence[TrialRecord], axis: Axis) -> tuple[float, float]:
+    """The part of an axis to show: far beyond the limit is left out unless all is there."""
+    values = [axis.measured(trial).value for trial in trials]
+    inside = [axis.measured(trial).value for trial in trials if trial.feasible] or values
+    if not values:
+        return 0.0, 1.0
+    span = (max(inside) - min(inside)) or abs(max(inside)) or 1.0
+    low, high = (
+        bound + ROOM * sign * span for bound, sign in ((min(inside), -1), (max(inside), 1))
+    )
+    return max(low, min(values) - EDGE * span), min(high, max(values) + EDGE * span)
+
+
+def layout(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> dict[str, Any]:
+    """Titles, a legend above, and paper that lets the page through."""
+    x, y = (
+        {"title": {"text": axis.title()}, "range": window(trials, axis), "automargin": True}
+        for axis in axes
+    )
+    return {
+        "xaxis": x,
+        "yaxis": y,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "hovermode": "closest",
+    }

@@ -1,0 +1,97 @@
+"""Front: any two objectives against each other, with the attainment line of the front."""
+
+from __future__ import annotations
+
+from html import escape
+from itertools import permutations
+from typing import Any
+
+from autopeft.types import ObjectiveInfo, Results, TrialRecord, View
+
+from . import _shared as shared
+from ._scatter import scatter
+
+FIGURE = "front-figure"
+
+
+def unavailable(results: Results) -> str:
+    """The reason when there is nothing to plot."""
+    if len(results.objectives) < 2:
+        return "The front needs two objectives; this study has one."
+    return shared.nothing_yet(results)
+
+
+def html(results: Results) -> str:
+    """The axis menus, the figure and a sentence that says what it shows."""
+    first, second = results.objectives[:2]
+    return (
+        '<p class="controls">'
+        f"{menu(results, 'across', second)}{menu(results, 'up', first)}"
+        f'<label><input type="checkbox" data-log="{FIGURE}"> Logarithmic across'
+        " (leaves out zeros)</label></p>"
+        f'<div class="figure" id="{FIGURE}" role="img" aria-label="{escape(finding(results))}">'
+        "</div>"
+        f"<p>{escape(finding(results))}</p>"
+        '<noscript><p class="muted">The figure needs JavaScript; the table below has the same '
+        "data.</p></noscript>"
+    )
+
+
+def menu(results: Results, name: str, chosen: ObjectiveInfo) -> str:
+    """The menu of one axis."""
+    options = "".join(
+        f'<option value="{escape(o.name)}"{" selected" if o is chosen else ""}>'
+        f"{escape(o.label)}</option>"
+        for o in results.objectives
+    )
+    return f'<label>{name.capitalize()} <select data-figure="{FIGURE}">{options}</select></label>'
+
+
+def finding(results: Results) -> str:
+    """What the figure shows, in a sentence."""
+    if not results.front:
+        return "No trial is on the front: none of the finished ones is within the limits."
+    first, second = results.objectives[:2]
+    ends = [results.trial(results.front[0]), results.trial(results.front[-1])]
+    low, high = (
+        f"{shared.objective_text(t, first)} {first.label} at {shared.objective_text(t, second)} "
+        f"{second.label}"
+        for t in ends
+    )
+    if len(results.front) == 1:
+        return f"One trial is on the front: {low}."
+    return f"{len(results.front)} trials are on the front, from {low} to {high}."
+
+
+def data(results: Results) -> dict[str, Any]:
+    """One figure per ordered pair of objectives, by `x/y`, the default first; hover words."""
+    names = {o.name: o for o in results.objectives}
+    first, second = list(names)[:2]
+    pairs = sorted(permutations(names, 2), key=lambda pair: pair != (second, first))
+    figures = {f"{x}/{y}": scatter(results, names[x], names[y]) for x, y in pairs}
+    words = {str(t.number): hover(results, t) for t in shared.finished(results)}
+    return {"figures": {FIGURE: figures}, "words": words}
+
+
+def hover(results: Results, trial: TrialRecord) -> str:
+    """The trial in words; markup in it is escaped, the line breaks are plotly's."""
+    lines = [f"#{trial.number} {shared.modules_text(trial, results)}"]
+    lines += [f"{o.label} {shared.objective_text(trial, o)}" for o in results.objectives]
+    lines.append(f"{shared.layers_text(trial, results)} layers")
+    lines.append(f"learning rate {shared.learning_rate_text(trial)}")
+    lines.append(f"{shared.state_text(trial, results)}, {trial.origin}")
+    return "<br>".join(escape(line, quote=False) for line in lines)
+
+
+VIEW = View(
+    title="Front",
+    order=2,
+    caption=(
+        "Filled points are on the Pareto front: nothing found beats them on every objective. The "
+        "stairs bound what was reached. Rings are beaten, crosses break a limit, squares are the "
+        "defaults. Click a point to select it, double-click to see all."
+    ),
+    unavailable=unavailable,
+    html=html,
+    data=data,
+)

@@ -1,0 +1,168 @@
+"""Summary: the decision first. Three configurations to choose from, and whether to trust them."""
+
+from __future__ import annotations
+
+import shlex
+from html import escape
+from typing import Any
+
+from autopeft import pareto
+from autopeft.format import MISSING, bytes_text, count_text
+from autopeft.types import Results, TrialRecord, View
+
+from . import _shared as shared
+from ._defaults import comparison
+
+POINTS = 1.0
+"""Tolerance of the third card, in percent points of the first objective."""
+
+
+def html(results: Results) -> str:
+    """The facts, the alerts, the three cards and the comparison with the defaults."""
+    parts = [
+        facts(results),
+        alerts(results),
+        cards(results),
+        f'<p class="muted">{escape(uncertainty(results))}</p>',
+        comparison(results),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def facts(results: Results) -> str:
+    """Backbone, task, space, budget and trials as a definition list."""
+    info = results.info
+    budget = info.get("budget_percent")
+    rows = {
+        "Backbone": f"{results.backbone.name}, {count_text(results.backbone.parameters)} weights",
+        "Task": " on ".join(str(info[key]) for key in ("task", "dataset") if info.get(key)),
+        "Search space": str(info.get("space") or ""),
+        "Budget": "" if budget is None else f"{budget:g} % of the backbone's weights",
+        "Trials": trial_counts(results),
+    }
+    items = (f"<div><dt>{k}</dt><dd>{escape(v)}</dd></div>" for k, v in rows.items() if v)
+    return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def trial_counts(results: Results) -> str:
+    """Such as `38 done, 9 of them on the front, 1 over the limit; 1 failed; 1 running`."""
+    done = shared.finished(results)
+    over = sum(not trial.feasible for trial in done)
+    states = [trial.state for trial in results.trials]
+    words = [f"{len(done)} done, {len(results.front)} of them on the front"]
+    if over:
+        words[0] += f", {over} over the limit"
+    words.append(f"{states.count('failed')} failed")
+    if running := states.count("running"):
+        words.append(f"{running} running")
+    return "; ".join(words)
+
+
+def alerts(results: Results) -> str:
+    """The health sentences of the study."""
+    items = "".join(f"<li>{escape(str(text))}</li>" for text in results.info.get("health") or ())
+    return f'<ul class="alerts" aria-label="Alerts">{items}</ul>' if items else ""
+
+
+def cards(results: Results) -> str:
+    """The three choices, or a sentence when no trial is within the limits."""
+    chosen = choices(results)
+    if not chosen:
+        return "<p>No finished trial is within the limits.</p>"
+    made = "".join(card(results, title, trial) for title, trial in chosen.items())
+    return f'<div class="cards">{made}</div>'
+
+
+def choices(results: Results) -> dict[str, TrialRecord]:
+    """Title -> trial: most accurate, knee, smallest near the best; empty without a front."""
+    trials = [results.trial(number) for number in results.front]
+    if not trials:
+        return {}
+    rows, directions = shared.rows(results, trials), shared.directions(results)
+    first = results.objectives[0]
+    best = max(row[0] for row in rows) if first.direction == "maximize" else min(r[0] for r in rows)
+    near, words = (POINTS, "one point") if first.unit == "%" else (0.01 * abs(best), "1 %")
+    top = next(i for i, row in enumerate(rows) if row[0] == best)
+    return {
+        "Most accurate" if first.name == "accuracy" else f"Best {first.label}": trials[top],
+        "Knee": trials[pareto.knee(rows, directions)],
+        f"Smallest within {words} of the best": trials[
+            pareto.smallest_within(rows, directions, near)
+        ],
+    }
+
+
+def card(results: Results, title: str, trial: TrialRecord) -> str:
+    """One choice: its first objective large, the rest as a list, and its export command."""
+    first = results.objectives[0]
+    rows = {o.label: shared.objective_text(trial, o) for o in results.objectives[1:]}
+    rows |= {
+        "parameters": parameters_text(trial),
+        "memory": memory_text(results, trial),
+        "modules": shared.modules_text(trial, results),
+        "active layers": shared.layers_text(trial, results),
+        "learning rate": shared.learning_rate_text(trial),
+        "default": shared.baseline_name(trial) if shared.is_baseline(trial) else "",
+    }
+    items = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
+    return (
+        f'<article class="card" data-trial="{trial.number}">'
+        f"<h3>{escape(title)} {shared.select_html(trial)}</h3>"
+        f'<p class="value">{escape(shared.objective_text(trial, first))}</p>'
+        f'<p class="muted">{escape(first.label)}</p>'
+        f"<dl>{''.join(items)}</dl>"
+        f"{shared.command_html(export_command(results, trial))}</article>"
+    )
+
+
+def parameters_text(trial: TrialRecord) -> str:
+    """Trained weights, with the head told apart."""
+    trained, head = trial.measurements.get("trainable"), trial.measurements.get("head")
+    if trained is None:
+        return ""
+    text = count_text(trained.value)
+    return f"{text}, and {count_text(head.value)} in the head" if head and head.value else text
+
+
+def memory_text(results: Results, trial: TrialRecord) -> str:
+    """Peak training memory, unless an objective shows it already."""
+    if any(objective.unit == "B" for objective in results.objectives):
+        return ""
+    for name, words in (("memory_measured", "measured"), ("memory_predicted", "predicted")):
+        if found := trial.measurements.get(name):
+            return f"{bytes_text(found.value)} {words}"
+    return MISSING
+
+
+def export_command(results: Results, trial: TrialRecord) -> str:
+    """The command that writes the configuration as an adapter."""
+    study = shlex.quote(results.study)
+    return f"autopeft export {study} {trial.number} --to peft -o adapter-{trial.number}"
+
+
+def uncertainty(results: Results) -> str:
+    """What the ± means: the metric, the rows and the seeds behind it."""
+    first = results.objectives[0].label if results.objectives else "the score"
+    trial = shared.finished(results)[0]
+    rows = results.info.get("rows") or trial.provenance.get("rows")
+    seeds = results.info.get("seeds") or trial.provenance.get("seeds")
+    text = f"\N{PLUS-MINUS SIGN} is one standard error of {results.info.get('metric') or first}"
+    if rows:
+        text += f" over {rows} validation rows"
+    if count := seed_count(seeds):
+        text += f" and {count} seed{'s' if count > 1 else ''}"
+    return text + "; a value without it is exact."
+
+
+def seed_count(seeds: Any) -> int:
+    """How many seeds, whether they are listed or counted."""
+    return len(seeds) if isinstance(seeds, list | tuple) else int(seeds or 0)
+
+
+VIEW = View(
+    title="Summary",
+    order=1,
+    caption="Three configurations worth using, from the most accurate to the smallest.",
+    unavailable=shared.nothing_yet,
+    html=html,
+)

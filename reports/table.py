@@ -1,0 +1,165 @@
+"""Table: every finished trial as plain HTML, the front first, with its configuration to copy."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+from autopeft.types import Configuration, Results, TrialRecord, View
+
+from . import _shared as shared
+
+Cell = tuple[str, str]
+"""(text, what it sorts by)."""
+TEXT_COLUMNS = ("modules", "standing", "origin")
+
+
+def html(results: Results) -> str:
+    """Controls, the table, the selected configuration and the failures."""
+    parts = [controls(results), table(results), configuration_panel(), failures(results)]
+    return "\n".join(part for part in parts if part)
+
+
+def data(results: Results) -> dict[str, Any]:
+    """The configurations by trial number, each site named once: `sites[index]`."""
+    trials = shared.finished(results)
+    sites = sorted({p.site for trial in trials for p in trial.configuration.placements})
+    index = {site: i for i, site in enumerate(sites)}
+    packed = {str(trial.number): grouped(trial.configuration, index) for trial in trials}
+    return {"sites": sites, "configurations": packed}
+
+
+def grouped(configuration: Configuration, index: dict[str, int]) -> dict[str, Any]:
+    """The placements with equal modules and settings together, numbers as JSON text."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for placement in configuration.to_json()["placements"]:
+        key = (placement["module"], json.dumps(placement["settings"]))
+        groups.setdefault(key, []).append(index[placement["site"]])
+    return {
+        "groups": [
+            {"module": m, "settings": s, "sites": sites} for (m, s), sites in groups.items()
+        ],
+        "learning_rate": json.dumps(configuration.learning_rate),
+    }
+
+
+def controls(results: Results) -> str:
+    """The filter and the switch between the front and all finished trials."""
+    rest = len(shared.finished(results)) - len(results.front)
+    return (
+        '<p class="controls">'
+        '<label>Filter <input type="search" id="table-filter" autocomplete="off"></label>'
+        f'<label><input type="checkbox" id="table-all"> Show the other {rest} finished too</label>'
+        '<span id="table-count" role="status"></span></p>'
+    )
+
+
+def table(results: Results) -> str:
+    """The table; rows that are not on the front are hidden until asked for."""
+    heads = "".join(head(name) for name in columns(results))
+    rows = "".join(row(results, trial) for trial in ordered(results))
+    return (
+        '<div class="scroll" role="region" aria-label="Table of trials" tabindex="0">'
+        f'<table id="trials"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def ordered(results: Results) -> list[TrialRecord]:
+    """The front in its own order, then the other finished trials."""
+    front = [results.trial(number) for number in results.front]
+    return front + [t for t in shared.finished(results) if t.number not in results.front]
+
+
+def columns(results: Results) -> list[str]:
+    """The column headings, in the order of `cells`."""
+    labels = [objective.label for objective in results.objectives]
+    rest = ["modules", "layers", "learning rate", "seeds", "standing", "origin"]
+    return ["trial", *labels, *rest]
+
+
+def head(name: str) -> str:
+    """A heading whose button sorts by the column."""
+    kind = "text" if name in TEXT_COLUMNS else "number"
+    return (
+        f'<th scope="col" data-kind="{kind}">'
+        f'<button type="button" class="sort">{escape(name)}</button></th>'
+    )
+
+
+def row(results: Results, trial: TrialRecord) -> str:
+    """One trial."""
+    (number, _), *rest = cells(results, trial)
+    names = columns(results)[1:]
+    kind = "" if trial.number in results.front else ' class="other"'
+    others = "".join(cell_html(name, *cell) for name, cell in zip(names, rest, strict=True))
+    return (
+        f'<tr data-trial="{trial.number}"{kind} tabindex="-1">'
+        f'<th scope="row" data-sort="{trial.number}">{escape(number)}</th>{others}</tr>'
+    )
+
+
+def cell_html(column: str, text: str, key: str) -> str:
+    """One cell; text may wrap, numbers stay whole."""
+    kind = f' class="{column}"' if column in TEXT_COLUMNS else ""
+    return f'<td data-sort="{escape(key)}"{kind}>{escape(text)}</td>'
+
+
+def cells(results: Results, trial: TrialRecord) -> list[Cell]:
+    """Text and sort key of every column."""
+    values = [
+        (shared.objective_text(trial, o), repr(shared.value_of(trial, o).value))
+        for o in results.objectives
+    ]
+    layers, seeds = shared.layers_text(trial, results), shared.seeds_text(trial)
+    rate = trial.configuration.learning_rate
+    words = (shared.modules_text(trial, results), shared.state_text(trial, results), trial.origin)
+    modules, standing, origin = ((text, text) for text in words)
+    return [
+        (f"#{trial.number}", str(trial.number)),
+        *values,
+        modules,
+        (layers, layers.partition("/")[0]),
+        (shared.learning_rate_text(trial), repr(rate)),
+        (seeds, seeds),
+        standing,
+        origin,
+    ]
+
+
+def configuration_panel() -> str:
+    """Where the script shows the selected configuration."""
+    return (
+        '<div id="configuration" hidden><h3>Configuration of <span id="configuration-name"></span>'
+        '</h3><p class="controls"><button type="button" data-format="json">Copy JSON'
+        '</button> <button type="button" data-format="yaml">Copy YAML</button></p>'
+        '<pre id="configuration-text" tabindex="0" aria-label="Configuration"></pre></div>'
+    )
+
+
+def failures(results: Results) -> str:
+    """The failed trials and why."""
+    failed = [trial for trial in results.trials if trial.state == "failed"]
+    if not failed:
+        return ""
+    items = "".join(
+        f"<li>#{trial.number} {escape(shared.modules_text(trial, results))}: "
+        f"{escape(trial.message or 'no reason was recorded')}</li>"
+        for trial in failed
+    )
+    return (
+        f'<details class="failed"><summary>{len(failed)} failed</summary><ul>{items}</ul></details>'
+    )
+
+
+VIEW = View(
+    title="Configurations",
+    order=3,
+    caption=(
+        "The Pareto front, best second objective first. Click a heading to sort, use the arrow "
+        "keys to move, Enter to copy the configuration."
+    ),
+    unavailable=shared.nothing_yet,
+    html=html,
+    data=data,
+)

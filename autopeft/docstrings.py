@@ -72,7 +72,8 @@ def load_docstrings(
     class keeps its share of rows. MissingError when fewer than three packages have enough.
     """
     classes = min(MOST_CLASSES, len(packages))
-    sizes = (rows_per_class_train, validation_rows // classes, report_rows // classes)
+    held_out = [max(1, rows // classes) for rows in (validation_rows, report_rows)]
+    sizes = (rows_per_class_train, *held_out)
     texts = _collect(packages, rows=sum(sizes), seed=seed)
     if len(texts) < FEWEST_CLASSES:
         raise MissingError(
@@ -177,7 +178,7 @@ def _paragraphs(path: Path) -> list[str]:
         return []
     docstrings = (ast.get_docstring(node) for node in _definitions(tree))
     paragraphs = (first_paragraph(docstring) for docstring in docstrings if docstring)
-    return [text for text in paragraphs if len(text.split()) >= FEWEST_WORDS]
+    return [t for t in paragraphs if len(t.split()) >= FEWEST_WORDS and t.isprintable()]
 
 
 def _definitions(node: _Scope) -> Iterator[_Scope | _Function]:

@@ -34,12 +34,19 @@ class Source:
 
 def read_source(source: str, *, offline: bool) -> Source:
     """The tables of a file, a folder or a data set of the Hub."""
-    path = Path(source).expanduser()
-    if path.is_dir():
+    try:
+        path = Path(source).expanduser()
+        folder, exists = path.is_dir(), path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"`{source}` cannot be opened: {getattr(error, 'strerror', None) or error}.",
+            hint="Check the path and its permissions.",
+        ) from None
+    if source.strip() and folder:
         return _folder(path)
-    if path.exists():
+    if source.strip() and exists:
         return Source(path.stem, read_file(path))
-    if not source.strip() or _looks_like_path(source):
+    if _looks_like_path(source):
         raise UsageError(
             f"There is no file or folder `{source}`.",
             hint=f"Give a file ({', '.join(READERS)}), a folder with a train file, or a Hub name.",
@@ -48,6 +55,8 @@ def read_source(source: str, *, offline: bool) -> Source:
 
 
 def _looks_like_path(source: str) -> bool:
+    if not source.strip():
+        return True
     marked = source.startswith((".", "/", "~")) or source.endswith("/") or "\\" in source
     return marked or source.count("/") > 1 or Path(source).suffix.lower() in READERS
 

@@ -100,7 +100,7 @@ def train(
         for step, chosen in enumerate(indices):
             logits = pack.logits(model, training.batch(chosen))
             loss = task.loss(logits, training.labels[chosen].to(logits.device))
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+            loss.sum().backward()
             optimiser.step(protocol.factor(step))
             losses.append(loss.detach())
             if step + 1 in ends:

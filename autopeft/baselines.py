@@ -1,0 +1,88 @@
+"""Family defaults: what a careful user would have run without a search. Always tried first.
+
+Sizes follow the papers' and peft's defaults; where one is over the budget, the largest size that
+fits is used, and its name says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from autopeft import budget, digest
+from autopeft.types import Backbone, Configuration, PeftModule, Placement, Site
+
+LEARNING_RATE = 1e-3
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A default configuration with a name that says what it is."""
+
+    label: str
+    configuration: Configuration
+
+
+@dataclass(frozen=True)
+class _Default:
+    label: str
+    module: str
+    size: int
+    where: Callable[[Site, int], bool]
+
+
+QUERY_VALUE = ("attention.query", "attention.value", "attention.qkv")
+DEFAULTS = (
+    _Default("LoRA r={} on q,v", "lora", 8, lambda s, depth: s.role in QUERY_VALUE),
+    _Default("LoRA r={} on all linears", "lora", 8, lambda s, depth: True),
+    _Default(
+        "LoRA r={} on q,v of the upper half",
+        "lora",
+        8,
+        lambda s, depth: s.role in QUERY_VALUE and s.layer >= depth // 2,
+    ),
+    _Default("serial adapter m={}", "serial_adapter", 48, lambda s, depth: True),
+)
+
+
+def baselines(
+    backbone: Backbone,
+    modules: Mapping[str, PeftModule],
+    *,
+    limit: float,
+    learning_rate: float = LEARNING_RATE,
+) -> list[Baseline]:
+    """The defaults that this backbone can hold within `limit` parameters, and the head alone."""
+    found: dict[str, Baseline] = {}
+    for default in DEFAULTS:
+        for size in _sizes(default.size):
+            one = _build(default, size, backbone, modules, learning_rate)
+            placed = bool(one.configuration.placements)
+            if placed and budget.count(one.configuration, backbone, modules).parameters <= limit:
+                found.setdefault(digest.of_configuration(one.configuration), one)
+                break
+    alone = Baseline("head only", Configuration((), learning_rate))
+    return [*found.values(), alone]
+
+
+def _sizes(size: int) -> Iterator[int]:
+    while size:
+        yield size
+        size //= 2
+
+
+def _build(
+    default: _Default,
+    size: int,
+    backbone: Backbone,
+    modules: Mapping[str, PeftModule],
+    learning_rate: float,
+) -> Baseline:
+    piece = modules[default.module]
+    settings = {**piece.defaults, piece.size: size}
+    placements = tuple(
+        Placement(site.name, default.module, settings)
+        for site in backbone.sites
+        if site.kind == piece.kind and default.where(site, len(backbone.layers))
+    )
+    return Baseline(default.label.format(size), Configuration(placements, learning_rate))

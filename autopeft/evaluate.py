@@ -1,0 +1,199 @@
+"""Configurations -> outcomes, in stages: counted, then predicted, then trained in packs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from autopeft import budget
+from autopeft.checkpoint import Checkpoint
+from autopeft.training.loop import Protocol, Trained, train
+from autopeft.training.memory import MemoryModel, measure
+from autopeft.training.pack import Job, Pack, entry_layer
+from autopeft.training.planner import Planner
+from autopeft.types import (
+    Backbone,
+    Configuration,
+    Measured,
+    Outcome,
+    PeftModule,
+    Task,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from autopeft.training.batches import Split
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What became of one configuration."""
+
+    outcome: Outcome
+    tensors: Mapping[str, torch.Tensor]
+    """Trained weights of the first seed; empty when it failed."""
+    failure: str = ""
+    """Why there is no score, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Trains configurations on one frozen checkpoint under one protocol."""
+
+    checkpoint: Checkpoint
+    backbone: Backbone
+    modules: Mapping[str, PeftModule]
+    task: Task
+    metric: str
+    protocol: Protocol
+    splits: tuple[Split, Split]
+    """Search-train and search-validation."""
+    seeds: tuple[int, ...]
+    memory: MemoryModel
+    planner: Planner
+
+    def before_training(self, configuration: Configuration) -> Outcome:
+        """Everything known without training: counts, and the predicted memory."""
+        count = budget.count(configuration, self.backbone, self.modules)
+        return Outcome(
+            configuration,
+            {
+                "trainable": Measured(count.parameters),
+                "published": Measured(count.published),
+                "frozen": Measured(self.backbone.parameters),
+                "head": Measured(self.backbone.head_parameters),
+                "memory_predicted": Measured(self.memory.predict(configuration)),
+            },
+        )
+
+    def plan(self, configurations: Sequence[Configuration]) -> list[list[int]]:
+        """Packs, as positions in the list."""
+        return self.planner.plan([entry_layer(c, self.backbone) for c in configurations])
+
+    def evaluate(
+        self,
+        configurations: Sequence[Configuration],
+        *,
+        progress: Callable[[int], None] = lambda step: None,
+    ) -> list[Evaluation]:
+        """Train the configurations in one pack, every seed; halved as long as memory runs out."""
+        import torch
+
+        jobs = [Job(c, seed) for c in configurations for seed in self.seeds]
+        try:
+            trained = self._train(jobs, progress)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            return self._halved(configurations, error, progress)
+        count = len(self.seeds)
+        return [
+            self._evaluation(c, trained[i * count : (i + 1) * count], len(jobs))
+            for i, c in enumerate(configurations)
+        ]
+
+    def _halved(
+        self,
+        configurations: Sequence[Configuration],
+        error: Exception,
+        progress: Callable[[int], None],
+    ) -> list[Evaluation]:
+        if len(configurations) == 1:
+            outcome = self.before_training(configurations[0])
+            return [
+                Evaluation(outcome, {}, f"out of memory when trained alone: {_first_line(error)}")
+            ]
+        middle = len(configurations) // 2
+        return [
+            *self.evaluate(configurations[:middle], progress=progress),
+            *self.evaluate(configurations[middle:], progress=progress),
+        ]
+
+    def _train(self, jobs: Sequence[Job], progress: Callable[[int], None]) -> list[Trained]:
+        pack = self._pack(jobs)
+        return train(
+            self.checkpoint.model,
+            pack,
+            task=self.task,
+            protocol=self.protocol,
+            splits=self.splits,
+            progress=progress,
+        )
+
+    def _pack(self, jobs: Sequence[Job]) -> Pack:
+        return Pack(
+            self.checkpoint.model,
+            self.backbone,
+            jobs,
+            modules=self.modules,
+            head=self.checkpoint.head,
+        )
+
+    def _evaluation(
+        self, configuration: Configuration, runs: Sequence[Trained], packed: int
+    ) -> Evaluation:
+        outcome = self.before_training(configuration)
+        outcome = replace(outcome, provenance=self._provenance(runs, packed))
+        if not all(run.finite for run in runs):
+            return Evaluation(outcome, {}, "diverged: a gradient or a loss was not finite")
+        measured = {**outcome.measurements, **self._scores(runs), **self._measured(configuration)}
+        return Evaluation(replace(outcome, measurements=measured), runs[0].tensors)
+
+    def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
+        metric = self.task.metrics[self.metric]
+        labels = self.splits[1].labels.numpy()
+        found = [run.rungs[-1].predictions.numpy() for run in runs]
+        values = [metric.value(predictions, labels) for predictions in found]
+        examples = statistics.fmean(metric.error(p, labels) for p in found)
+        seeds = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        loss = statistics.fmean(run.rungs[-1].train_loss for run in runs)
+        return {
+            "score": Measured(statistics.fmean(values), (examples**2 + seeds**2) ** 0.5),
+            "train_loss": Measured(loss),
+            "seconds": Measured(sum(run.seconds for run in runs)),
+        }
+
+    def _measured(self, configuration: Configuration) -> dict[str, Measured]:
+        """Peak memory of training the configuration alone, where there is a GPU to measure on."""
+        if self.checkpoint.device.type != "cuda":
+            return {}
+        pack = self._pack([Job(configuration, 0)])
+        allocated, reserved = measure(
+            self.checkpoint.model, pack, self.task, shape=self.memory.shape
+        )
+        return {"memory_measured": Measured(allocated), "memory_reserved": Measured(reserved)}
+
+    def _provenance(self, runs: Sequence[Trained], packed: int) -> dict[str, Any]:
+        metric = self.task.metrics[self.metric]
+        labels = self.splits[1].labels.numpy()
+        curve = [
+            {
+                "step": rung.step,
+                "train_loss": rung.train_loss,
+                "score": metric.value(rung.predictions.numpy(), labels),
+            }
+            for rung in runs[0].rungs
+        ]
+        record = {
+            "metric": self.metric,
+            "split": "search-validation",
+            "rows": len(self.splits[1]),
+            "seeds": list(self.seeds),
+            "steps": self.protocol.steps,
+            "batch": self.protocol.batch,
+            "length": self.protocol.length,
+            "device": str(self.checkpoint.device),
+            "dtype": self.checkpoint.dtype,
+            "pack": packed,
+            "memory_shape": [self.memory.shape.rows, self.memory.shape.length],
+            "curve": curve,
+            "predictions": runs[0].rungs[-1].predictions.tolist(),
+        }
+        return json.loads(json.dumps(record))  # type: ignore[no-any-return]
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,214 @@
+"""A study's storage: an Optuna journal that only whole, known facts are written to.
+
+With `samplers/` and `optimiser/` the only place that imports Optuna. A trial carries its
+configuration before it is trained and its record before it is told, so that after a kill every
+trial is either finished or can run again as it was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autopeft import digest
+from autopeft.errors import StudyError
+from autopeft.journal import quiet, storage, writing
+from autopeft.types import Configuration, Direction, Measured, Value
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+SCHEMA = "autopeft.study/1"
+STUDY = "autopeft"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A trial that has been asked for and not yet told."""
+
+    number: int
+    configuration: Configuration
+    origin: str
+    pack: int | None
+    """Number of the first trial of its pack, once packs are planned."""
+
+
+class Ledger:
+    """One study in one journal file."""
+
+    def __init__(self, path: Path, study: Study) -> None:
+        self.path = path
+        self.study = study
+
+    # --- opening ------------------------------------------------------------------------------
+
+    @staticmethod
+    def create(path: Path, directions: Mapping[str, Direction], about: Mapping[str, Any]) -> Ledger:
+        """A new study.
+
+        Args:
+            path: of the journal; its folder must be writable.
+            directions: objective name -> `maximize` or `minimize`, in order.
+            about: plain data: what the study is about.
+
+        Raises:
+            StudyError: the file cannot be written.
+        """
+        import optuna
+
+        with quiet(), writing(path):
+            study = optuna.create_study(
+                storage=storage(path), study_name=STUDY, directions=list(directions.values())
+            )
+            study.set_metric_names(list(directions))
+            study.set_user_attr("schema", SCHEMA)
+            study.set_user_attr("about", dict(about))
+        return Ledger(path, study)
+
+    @staticmethod
+    def open(path: Path) -> Ledger:
+        """A study that exists.
+
+        Raises:
+            StudyError: there is no such file, or it is not an AutoPEFT study.
+        """
+        import optuna
+
+        if not path.is_file():
+            hint = "`autopeft search` makes one; its first line names the file"
+            raise StudyError(f"there is no study `{path}`", hint=hint)
+        hint = "name another file with `--study`; this one is left as it is"
+        try:
+            with quiet():
+                study = optuna.load_study(study_name=STUDY, storage=storage(path))
+                known = study.user_attrs.get("schema")
+        except PermissionError:
+            raise StudyError(f"cannot read study `{path}`: permission denied") from None
+        except Exception as error:
+            reason = f"`{path}` is not an AutoPEFT study, or is damaged"
+            raise StudyError(f"{reason} ({type(error).__name__})", hint=hint) from error
+        if known != SCHEMA or "about" not in study.user_attrs:
+            raise StudyError(f"`{path}` is not a study of this version of AutoPEFT", hint=hint)
+        return Ledger(path, study)
+
+    # --- facts about the study ----------------------------------------------------------------
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What the study is about."""
+        return dict(self.study.user_attrs["about"])
+
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Objective name -> direction, in order."""
+        names = self.study.metric_names or []
+        return {n: d.name.lower() for n, d in zip(names, self.study.directions, strict=True)}
+
+    def remember(self, name: str, value: Any) -> None:
+        """Store a fact that a resumed search must find again."""
+        with writing(self.path):
+            self.study.set_user_attr(name, value)
+
+    def recall(self, name: str) -> Any:
+        """A remembered fact, or None."""
+        return self.study.user_attrs.get(name)
+
+    # --- asking -------------------------------------------------------------------------------
+
+    def ask_baseline(self, configuration: Configuration, label: str) -> Asked:
+        """A trial of a given configuration, which need not be in the space."""
+        number = self._open_trial({})
+        return self._asked(number, configuration, f"baseline: {label}")
+
+    def ask(
+        self,
+        sampler: BaseSampler,
+        space: Mapping[str, BaseDistribution],
+        decode: Callable[[Mapping[str, Value]], Configuration],
+        *,
+        origin: str,
+    ) -> Asked:
+        """A trial that a sampler proposes."""
+        self.study.sampler = sampler
+        number = self._open_trial(space)
+        params = self.study.get_trials(deepcopy=False)[number].params
+        return self._asked(number, decode(params), origin)
+
+    def _open_trial(self, space: Mapping[str, BaseDistribution]) -> int:
+        """A new trial, or the one that a kill cut short before it was complete."""
+        import optuna
+
+        with writing(self.path), quiet():
+            for known in self.study.get_trials(deepcopy=False):
+                if known.state.name == "RUNNING" and _bare(known):
+                    trial = optuna.trial.Trial(self.study, known._trial_id)
+                    for name, distribution in space.items():
+                        trial._suggest(name, distribution)
+                    return known.number
+            return self.study.ask(fixed_distributions=dict(space)).number
+
+    def _asked(self, number: int, configuration: Configuration, origin: str) -> Asked:
+        self._set(number, "digest", digest.of_configuration(configuration))
+        self._set(number, "origin", origin)
+        self._set(number, "configuration", configuration.to_json())
+        return Asked(number, configuration, origin, None)
+
+    def assign(self, number: int, pack: int) -> None:
+        """Store which pack a trial trains in, so that it can run again in the same one."""
+        self._set(number, "pack", pack)
+
+    def pending(self) -> list[Asked]:
+        """Trials that were asked and not told, in order."""
+        return [self._pending(t) for t in self.trials() if t.state.name == "RUNNING"]
+
+    def members(self, pack: int) -> list[Asked]:
+        """All trials of a pack, told or not."""
+        return [self._pending(t) for t in self.trials() if t.user_attrs.get("pack") == pack]
+
+    def _pending(self, trial: FrozenTrial) -> Asked:
+        attributes = trial.user_attrs
+        configuration = Configuration.from_json(attributes["configuration"])
+        return Asked(trial.number, configuration, attributes["origin"], attributes.get("pack"))
+
+    # --- telling ------------------------------------------------------------------------------
+
+    def tell(self, number: int, values: Mapping[str, Measured], record: Mapping[str, Any]) -> None:
+        """Finish a trial with its objective values; `record` holds all measurements."""
+        self._set(number, "record", dict(record))
+        self._set(number, "errors", [m.error for m in values.values()])
+        with writing(self.path):
+            self.study.tell(number, [m.value for m in values.values()])
+
+    def tell_failed(self, number: int, message: str, record: Mapping[str, Any]) -> None:
+        """Finish a trial that has no values."""
+        import optuna
+
+        self._set(number, "record", dict(record))
+        self._set(number, "message", message)
+        with writing(self.path):
+            self.study.tell(number, state=optuna.trial.TrialState.FAIL)
+
+    def _set(self, number: int, name: str, value: Any) -> None:
+        with writing(self.path):
+            trial = self.study.get_trials(deepcopy=False)[number]
+            self.study._storage.set_trial_user_attr(trial._trial_id, name, value)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.trials())
+
+    def trials(self) -> Iterator[FrozenTrial]:
+        """Every trial whose configuration is known, as Optuna holds it."""
+        for trial in self.study.get_trials(deepcopy=False):
+            if not _bare(trial):
+                yield trial
+
+
+def _bare(trial: FrozenTrial) -> bool:
+    return "configuration" not in trial.user_attrs

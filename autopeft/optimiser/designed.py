@@ -1,0 +1,173 @@
+"""A sampler that tries the initial design first, and never suggests the infeasible or the known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from autopeft.optimiser.candidates import Candidates
+from autopeft.optimiser.history import History, read
+from autopeft.optimiser.initial_design import random_feasible
+from autopeft.optimiser.problem import Problem
+from autopeft.space import Dimension, Space
+from autopeft.types import Point, Value
+
+PROPOSALS = 20
+"""How often an inner sampler is asked before chance takes over."""
+LONG = 20
+"""A list of more numbers than this is shown to samplers as a range."""
+
+
+class Exhausted(Exception):
+    """Every feasible configuration of the space has been tried.
+
+    The trial that was opened for the suggestion has been told as failed.
+    """
+
+
+def distributions(space: Space) -> dict[str, BaseDistribution]:
+    """Optuna's view of a space, for `study.ask(fixed_distributions=...)`.
+
+    Every dimension is a choice among its values; a long list of floats is a range, and the sampler
+    snaps what it draws to the nearest value of the list.
+    """
+    return {dimension.name: _distribution(dimension) for dimension in space.dimensions}
+
+
+class DesignedSampler(BaseSampler):
+    """The points of `problem.design` in order, then an inner sampler, then chance.
+
+    It keeps nothing between suggestions: make one per ask, with a seed for that trial.
+    """
+
+    def __init__(self, problem: Problem, seed: int, *, inner: BaseSampler | None = None) -> None:
+        """Makes a sampler for one suggestion.
+
+        Args:
+            problem: What is searched.
+            seed: Seed of this suggestion.
+            inner: Who is asked once the design is used up; without one, feasible points are drawn
+                at random, spread over the budget.
+        """
+        self._problem = problem
+        self._seed = seed
+        self._inner = inner
+        self._space = distributions(problem.space)
+        self._candidates = Candidates(problem)
+        self.origin = ""
+        """Where the last suggestion came from: `initial`, `model` or `random`."""
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The whole space, always the same."""
+        return dict(self._space)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Values of every dimension, feasible and not tried before.
+
+        Raises:
+            Exhausted: nothing is left to try.
+        """
+        history = read(study, self._problem, before=trial.number)
+        point = self._suggest(study, trial, history)
+        if point is None:
+            study.tell(trial.number, state=TrialState.FAIL)
+            raise Exhausted(f"every feasible point of `{self._problem.space.name}` has been tried")
+        return self._problem.space.values(point)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Never possible: the values of a point belong together. Raises ValueError."""
+        raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Passes the result on."""
+        if self._inner is not None:
+            self._inner.after_trial(study, trial, state, values)
+
+    def _suggest(self, study: Study, trial: FrozenTrial, history: History) -> Point | None:
+        self.origin = "initial"
+        for point in self._problem.design:
+            if self._usable(point, history) is not None:
+                return point
+        self.origin = "model"
+        proposed = self._proposed(study, trial, history)
+        if proposed is not None:
+            return proposed
+        import numpy as np
+
+        self.origin = "random"
+        return random_feasible(self._problem, np.random.default_rng(self._seed), history.seen)
+
+    def _proposed(self, study: Study, trial: FrozenTrial, history: History) -> Point | None:
+        inner = self._inner
+        open_space = {name: d for name, d in self._space.items() if not d.single()}
+        if inner is None or not open_space:
+            return None
+        for _ in range(PROPOSALS):
+            values = inner.sample_relative(study, trial, open_space)
+            if not values:
+                return None
+            for name in sorted(open_space.keys() - values.keys()):
+                values[name] = inner.sample_independent(study, trial, name, open_space[name])
+            point = self._usable(self._snapped(values), history)
+            if point is not None:
+                return point
+        return None
+
+    def _usable(self, point: Point, history: History) -> Point | None:
+        """The canonical form of a point that is feasible and not tried yet."""
+        candidate = self._candidates.feasible(point)
+        if candidate is None or candidate.identity in history.seen:
+            return None
+        return self._candidates.canonical(candidate).point
+
+    def _snapped(self, values: Mapping[str, Any]) -> Point:
+        return tuple(
+            _nearest(d, values[d.name]) if d.name in values else 0
+            for d in self._problem.space.dimensions
+        )
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    values = dimension.values
+    numbers = [float(v) for v in values if isinstance(v, float)]
+    if len(numbers) != len(values) or len(values) <= LONG or numbers != sorted(numbers):
+        return CategoricalDistribution(values)
+    return FloatDistribution(numbers[0], numbers[-1], log=_logarithmic(dimension, numbers))
+
+
+def _logarithmic(dimension: Dimension, numbers: Sequence[float]) -> bool:
+    """Whether the positions follow the logarithm of the values."""
+    if numbers[0] <= 0:
+        return False
+    middle = len(numbers) // 2
+    share = math.log(numbers[middle] / numbers[0]) / math.log(numbers[-1] / numbers[0])
+    return math.isclose(share, dimension.positions[middle], abs_tol=1e-6)
+
+
+def _nearest(dimension: Dimension, value: Value) -> int:
+    if value in dimension.values:
+        return dimension.values.index(value)
+    numbers = [float(v) for v in dimension.values]
+    return min(range(len(numbers)), key=lambda i: abs(numbers[i] - float(value)))

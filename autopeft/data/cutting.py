@@ -92,7 +92,7 @@ class Cutter:
 
     def _note_dropped(self, rows: int, which: str) -> None:
         if rows:
-            self.notes.append(f"Dropped {rows} rows of `{self.where}` {which}.")
+            self.notes.append(f"Rows {which} dropped from `{self.where}`: {rows}.")
 
 
 def check_enough(rows: int, where: str) -> None:

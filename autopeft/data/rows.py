@@ -90,7 +90,7 @@ def _drop_empty(rows: Rows, notes: list[str]) -> Rows:
             hint="Name another column with `--text COLUMN`.",
         )
     if len(kept) < len(rows):
-        notes.append(f"Dropped {len(rows) - len(kept)} rows of `{rows.where}` without a text.")
+        notes.append(f"Rows without a text dropped from `{rows.where}`: {len(rows) - len(kept)}.")
     return rows.take(kept)
 
 
@@ -103,5 +103,5 @@ def _drop_unlabelled(rows: Rows, label: str, notes: list[str]) -> Rows:
             hint="Label them, remove them, or name another column with `--label COLUMN`.",
         )
     if missing:
-        notes.append(f"Dropped {missing} rows of `{rows.where}` without a label.")
+        notes.append(f"Rows without a label dropped from `{rows.where}`: {missing}.")
     return rows.take(kept)

@@ -90,7 +90,9 @@ class _Expansion:
         if name in ("learning_rate", "active") or name in selectors or module == "allocation":
             return
         if module not in self.spec.modules:
-            hint = "use `learning_rate`, `active`, `<module>.<setting>`, or a name that a `when` uses"
+            hint = (
+                "use `learning_rate`, `active`, `<module>.<setting>`, or a name that a `when` uses"
+            )
             raise self.fail(f"unknown dimension `{name}`", dimension.line, hint)
         self._check_settings(module, {setting: 0})
 

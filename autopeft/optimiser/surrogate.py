@@ -126,7 +126,9 @@ def fit(data: Data, seed: int) -> Posterior | None:
 
 def _attempt(data: Data, *, additive: bool) -> Posterior | None:
     import torch
-    from botorch.exceptions.errors import ModelFittingError
+
+    with _quiet():
+        from botorch.exceptions.errors import ModelFittingError
 
     rows = torch.tensor(data.rows, dtype=torch.float64)
     shift, scale = statistics.fmean(data.values), statistics.pstdev(data.values) or 1.0
@@ -155,18 +157,14 @@ def _attempt(data: Data, *, additive: bool) -> Posterior | None:
 
 def _fitted(rows: Tensor, values: Tensor, *, floor: float, additive: bool) -> Any:
     """The BoTorch model after its fit, in evaluation mode."""
-    from botorch.exceptions.warnings import InputDataWarning, OptimizationWarning
-    from botorch.fit import fit_gpytorch_mll
-    from botorch.models import SingleTaskGP
-    from botorch.models.map_saas import AdditiveMapSaasSingleTaskGP
-    from gpytorch.constraints import GreaterThan
-    from gpytorch.mlls import ExactMarginalLogLikelihood
-    from linear_operator.utils.warnings import NumericalWarning
+    with _quiet():
+        from botorch.fit import fit_gpytorch_mll
+        from botorch.models import SingleTaskGP
+        from botorch.models.map_saas import AdditiveMapSaasSingleTaskGP
+        from gpytorch.constraints import GreaterThan
+        from gpytorch.mlls import ExactMarginalLogLikelihood
 
-    kind = AdditiveMapSaasSingleTaskGP if additive else SingleTaskGP
-    with warnings.catch_warnings():
-        for category in (InputDataWarning, OptimizationWarning, NumericalWarning):
-            warnings.simplefilter("ignore", category=category)
+        kind = AdditiveMapSaasSingleTaskGP if additive else SingleTaskGP
         model = kind(rows, values[:, None], outcome_transform=None)
         start = max(2 * floor, model.likelihood.noise.item())
         bound = GreaterThan(floor, transform=None, initial_value=start)
@@ -174,3 +172,16 @@ def _fitted(rows: Tensor, values: Tensor, *, floor: float, additive: bool) -> An
         likelihood = ExactMarginalLogLikelihood(model.likelihood, model)
         fit_gpytorch_mll(likelihood, optimizer_kwargs={"options": {"maxiter": STEPS}})
     return model.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings about what is known: an old decorator, values all equal, an unlucky start."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"`torch\.jit", DeprecationWarning)
+        from botorch.exceptions.warnings import InputDataWarning, OptimizationWarning
+        from linear_operator.utils.warnings import NumericalWarning
+
+        for category in (InputDataWarning, OptimizationWarning, NumericalWarning):
+            warnings.simplefilter("ignore", category=category)
+        yield

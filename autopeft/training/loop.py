@@ -98,11 +98,12 @@ def train(
     with pack.attached(model):
         indices = order(len(training), protocol.batch, protocol.steps, seed=protocol.seed)
         for step, chosen in enumerate(indices):
-            logits = pack.logits(model, training.batch(chosen))
-            loss = task.loss(logits, training.labels[chosen].to(logits.device))
-            loss.sum().backward()
-            optimiser.step(protocol.factor(step))
-            losses.append(loss.detach())
+            factor = protocol.factor(step)
+            losses.append(
+                train_step(
+                    model, pack, optimiser, task, split=training, indices=chosen, factor=factor
+                )
+            )
             if step + 1 in ends:
                 found = predict(model, pack, validation, task, size=2 * protocol.batch)
                 _record(rungs, step + 1, losses, found)
@@ -120,6 +121,24 @@ def train(
         )
         for k in range(pack.count)
     ]
+
+
+def train_step(
+    model: nn.Module,
+    pack: Pack,
+    optimiser: PackedAdamW,
+    task: Task,
+    *,
+    split: Split,
+    indices: list[int],
+    factor: float = 1.0,
+) -> torch.Tensor:
+    """One optimiser step on those rows, inside `attached`; gives the loss of each job [K]."""
+    logits = pack.logits(model, split.batch(indices))
+    loss = task.loss(logits, split.labels[indices].to(logits.device))
+    loss.sum().backward()
+    optimiser.step(factor)
+    return loss.detach()
 
 
 @torch.no_grad()

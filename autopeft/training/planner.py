@@ -24,12 +24,16 @@ class Planner:
     step: Callable[[int, int], None]
     """(entry layer, K): run one training step of such a pack and wait for it."""
     largest: int
+    fixed: bool = False
+    """Always pack as many as `largest`, without measuring."""
     widths: dict[int, int] = field(default_factory=dict)
     timings: dict[int, dict[int, float]] = field(default_factory=dict)
     """Entry layer -> K -> seconds per configuration and step, as measured."""
 
     def width(self, entry: int) -> int:
         """K for packs whose lowest adapted layer is `entry`."""
+        if self.fixed:
+            return self.largest
         if entry not in self.widths:
             self.widths[entry] = self._measure(entry)
         return self.widths[entry]

@@ -1,0 +1,217 @@
+"""Everything a study needs to train: its data, its frozen model and its evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autopeft import catalog, checkpoint
+from autopeft.checkpoint import Checkpoint
+from autopeft.data import DataOptions
+from autopeft.discovery import discover
+from autopeft.errors import MissingError, UsageError
+from autopeft.evaluate import Evaluator
+from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS, Settings
+from autopeft.training.batches import Split, tokenize
+from autopeft.training.loop import Protocol, train_step
+from autopeft.training.memory import MemoryModel, Shape
+from autopeft.training.pack import Job, Pack
+from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.training.planner import Planner
+from autopeft.types import (
+    Backbone,
+    Configuration,
+    Examples,
+    PeftModule,
+    Placement,
+    Task,
+    TaskData,
+)
+
+GPU_PACK = 32
+CPU_PACK = 8
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A frozen model and a data set, ready to train configurations."""
+
+    settings: Settings
+    data: TaskData
+    task: Task
+    checkpoint: Checkpoint
+    backbone: Backbone
+    modules: Mapping[str, PeftModule]
+    evaluator: Evaluator
+
+    def split(self, examples: Examples) -> Split:
+        """Those examples tokenised as in training."""
+        return tokenize(
+            examples,
+            self.checkpoint.tokenizer,
+            length=self.evaluator.protocol.length,
+            classes=bool(self.data.classes),
+            device=self.checkpoint.device,
+        )
+
+
+def build(settings: Settings, *, note: Note = lambda text: None) -> Workbench:
+    """Load the data and the model of a study.
+
+    Raises:
+        UsageError: the data, the task or a metric is wrong.
+        MissingError: the model, the device or an extra is missing.
+    """
+    note("reading the data")
+    data = load_data(settings)
+    task = catalog.tasks.load(data.task)
+    metric = settings.metric or next(iter(task.metrics))
+    if metric not in task.metrics:
+        raise catalog.unknown("metric", metric, list(task.metrics))
+    device = choose_device(settings.device)
+    note("loading the model")
+    loaded = checkpoint.load(
+        settings.model,
+        architecture=task.architecture,
+        outputs=task.outputs(data),
+        device=device,
+        dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
+        offline=settings.offline,
+    )
+    backbone = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
+    return _assemble(settings, data, task, metric, loaded=loaded, backbone=backbone)
+
+
+def load_data(settings: Settings) -> TaskData:
+    """The three splits that the settings name."""
+    if not settings.dataset:
+        from autopeft.docstrings import load_docstrings
+
+        return load_docstrings(settings.seed, validation_rows=settings.validation_rows)
+    from autopeft import data
+
+    options = DataOptions(
+        text=settings.text,
+        label=settings.label,
+        task=settings.task,  # type: ignore[arg-type]
+        seed=settings.seed,
+        validation_rows=settings.validation_rows,
+        train_rows=settings.train_rows,
+        offline=settings.offline,
+    )
+    return data.load(settings.dataset, options)
+
+
+def choose_device(name: str) -> str:
+    """The named device, or the best there is.
+
+    Raises:
+        UsageError: no such device is known.
+        MissingError: it is not on this machine.
+    """
+    import torch
+
+    if not name:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.split(":")[0] not in ("cpu", "cuda"):
+        raise UsageError(f"unknown device `{name}`", hint="use `cpu`, `cuda` or `cuda:0`")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise MissingError(
+            f"there is no `{name}` here", hint="`autopeft doctor` shows what there is"
+        )
+    return name
+
+
+def _assemble(
+    settings: Settings,
+    data: TaskData,
+    task: Task,
+    metric: str,
+    *,
+    loaded: Checkpoint,
+    backbone: Backbone,
+) -> Workbench:
+    modules = catalog.modules.all()
+    protocol = protocol_of(settings, loaded)
+    shape = Shape(settings.train_batch or protocol.batch, settings.train_length or protocol.length)
+    splits = [
+        tokenize(
+            examples,
+            loaded.tokenizer,
+            length=protocol.length,
+            classes=bool(data.classes),
+            device=loaded.device,
+        )
+        for examples in (data.train, data.validation)
+    ]
+    memory = MemoryModel(loaded.model, backbone, modules, loaded.head, shape)
+    evaluator = Evaluator(
+        checkpoint=loaded,
+        backbone=backbone,
+        modules=modules,
+        task=task,
+        metric=metric,
+        protocol=protocol,
+        splits=(splits[0], splits[1]),
+        seeds=tuple(settings.seed + i for i in range(settings.seeds)),
+        memory=memory,
+        planner=Planner(
+            _timer(loaded, backbone, modules, task, splits=splits[0], protocol=protocol),
+            largest=settings.pack or (CPU_PACK if loaded.device.type == "cpu" else GPU_PACK),
+            fixed=bool(settings.pack),
+        ),
+    )
+    return Workbench(settings, data, task, loaded, backbone, modules, evaluator)
+
+
+def protocol_of(settings: Settings, loaded: Checkpoint) -> Protocol:
+    """How every configuration is trained."""
+    quickstart = not settings.model and not settings.dataset
+    steps = QUICKSTART_STEPS if quickstart else STEPS[loaded.device.type]
+    length = settings.length or (QUICKSTART_LENGTH if quickstart else LENGTH)
+    return Protocol(
+        steps=settings.steps or steps,
+        batch=settings.batch,
+        length=min(length, int(loaded.tokenizer.model_max_length)),
+        seed=settings.seed,
+    )
+
+
+def _timer(
+    loaded: Checkpoint,
+    backbone: Backbone,
+    modules: Mapping[str, PeftModule],
+    task: Task,
+    *,
+    splits: Split,
+    protocol: Protocol,
+) -> Callable[[int, int], None]:
+    """A function that runs one training step of K configurations adapted from a layer upwards."""
+    packs: dict[tuple[int, int], tuple[Pack, PackedAdamW]] = {}
+    indices = list(range(min(protocol.batch, len(splits))))
+
+    def step(entry: int, width: int) -> None:
+        import torch
+
+        if (entry, width) not in packs:
+            packs.clear()
+            jobs = [Job(_lora_from(entry, backbone, modules), seed) for seed in range(width)]
+            pack = Pack(loaded.model, backbone, jobs, modules=modules, head=loaded.head)
+            rates = torch.zeros(width, device=loaded.device)
+            packs[entry, width] = pack, PackedAdamW(list(pack.parameters()), rates)
+        pack, optimiser = packs[entry, width]
+        with pack.attached(loaded.model):
+            train_step(loaded.model, pack, optimiser, task, split=splits, indices=indices)
+        if loaded.device.type == "cuda":
+            torch.cuda.synchronize(loaded.device)
+
+    return step
+
+
+def _lora_from(entry: int, backbone: Backbone, modules: Mapping[str, PeftModule]) -> Configuration:
+    """LoRA of rank 8 on every linear from a layer upwards: a typical load."""
+    settings: dict[str, Any] = {**modules["lora"].defaults, "rank": 8}
+    placed = (s for s in backbone.sites if s.kind == "linear" and s.layer >= entry)
+    return Configuration(tuple(Placement(s.name, "lora", settings) for s in placed), 1e-3)

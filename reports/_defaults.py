@@ -33,12 +33,12 @@ def against(results: Results, default: TrialRecord) -> str:
         return f"{name}: no searched trial has finished within the limits yet."
     better = [trial for trial in searched if covers(results, trial, default)]
     best = nearest(results, better or searched, default)
-    deltas = f"{shared.select_html(best)} is {escape(differences(results, best, default))}"
+    link, deltas = shared.select_html(best), escape(differences(results, best, default))
     if better:
-        return f"<strong>Beaten or equalled:</strong> {deltas} than {name}."
+        return f"<strong>Beaten or equalled:</strong> {name}. Trial {link} is {deltas}."
     return (
         f"<strong>Not beaten:</strong> no searched trial is at least as good as {name} on every "
-        f"objective. The nearest, {deltas}."
+        f"objective. The nearest, {link}, is {deltas}."
     )
 
 

@@ -156,8 +156,8 @@ VIEW = View(
     title="Configurations",
     order=3,
     caption=(
-        "The Pareto front, best second objective first. Click a heading to sort, use the arrow "
-        "keys to move, Enter to copy the configuration."
+        "The Pareto front, by its second objective. Click a heading to sort; use the arrow keys to "
+        "move and Enter to copy the configuration."
     ),
     unavailable=shared.nothing_yet,
     html=html,

@@ -18,7 +18,7 @@ from autopeft.types import (
     TrialRecord,
 )
 
-HOSTILE = "</script><b>&\""
+HOSTILE = '</script><b>&"'
 WIDTH, LAYERS, FROZEN = 384, 6, 22_565_376
 WIDTHS = {
     "attention.query": (WIDTH, WIDTH),
@@ -46,7 +46,7 @@ INFO: dict[str, Any] = {
     "protocol": {"steps": 400, "batch": 32, "length": 64, "dtype": "float32"},
     "device": "cuda:0, 24 GB",
     "versions": {"autopeft": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"},
-    "command": f"autopeft search --study mrpc.journal --dataset 'reviews {HOSTILE}.csv' --budget 2%",
+    "command": f"autopeft search --study a.journal --dataset 'reviews {HOSTILE}.csv' --budget 2%",
     "digests": {"data": "3f9c1b2a77d0", "base": "a17b00c4e5f6", "space": "09be7716ad33"},
     "proxy_correlation": {"tau": 0.71, "low": 0.55, "high": 0.83},
     "health": [

@@ -1,0 +1,140 @@
+"""Three choices, and the truth about the defaults."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from html import unescape
+
+import pytest
+
+from autopeft import catalog
+from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord, View
+from tests import results_fixture as fixture
+
+GIGABYTE = 1e9
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    return catalog.views.load("summary")
+
+
+def trial(number: int, accuracy: float, share: float, origin: str = "model") -> TrialRecord:
+    base = fixture.measured_trial(number, [], origin)
+    objectives = {
+        "accuracy": Measured(accuracy, 0.3),
+        "trainable_parameters": Measured(share),
+        "peak_memory": Measured(GIGABYTE),
+    }
+    return dataclasses.replace(base, objectives=objectives)
+
+
+def text(html: str) -> str:
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)))
+
+
+def card_trials(html: str) -> list[str]:
+    return re.findall(r'<article class="card" data-trial="(\d+)"', html)
+
+
+def test_nothing_finished() -> None:
+    view = catalog.views.load("summary")
+    assert view.unavailable(fixture.of_trials(())) == "No trial has finished yet."
+    only_failed = fixture.of_trials((fixture.failed_trial(0),))
+    assert view.unavailable(only_failed) == "No trial has finished yet."
+
+
+def test_the_cards_are_the_best_the_knee_and_the_smallest_near_the_best(view: View) -> None:
+    points = [(90, 1.0), (89.2, 0.4), (88.5, 0.1), (70, 0.05)]
+    results = fixture.of_trials(tuple(trial(i, *point) for i, point in enumerate(points)))
+    html = view.html(results)
+    assert card_trials(html) == ["0", "2", "1"]
+    assert "Smallest within one point of the best" in html
+    assert "90.0 ± 0.3 %" in html
+
+
+def test_one_trial_fills_all_three_cards(view: View) -> None:
+    assert card_trials(view.html(fixture.of_trials((trial(7, 88, 0.1),)))) == ["7", "7", "7"]
+
+
+def test_a_study_with_all_over_the_limit_has_no_card(view: View) -> None:
+    over = dataclasses.replace(trial(0, 88, 9), feasible=False)
+    html = view.html(fixture.of_trials((over,)))
+    assert card_trials(html) == []
+    assert "No finished trial is within the limits." in html
+
+
+def test_one_minimised_objective(view: View) -> None:
+    worse, better = (
+        dataclasses.replace(trial(n, 0, 0), objectives={"loss": Measured(3.0 - n)}) for n in (0, 1)
+    )
+    loss = (ObjectiveInfo("loss", "loss", "", "minimize"),)
+    found = dataclasses.replace(fixture.of_trials(()), trials=(worse, better))
+    results = dataclasses.replace(found, objectives=loss, front=(1,))
+    html = view.html(results)
+    assert "Best loss" in html
+    assert card_trials(html) == ["1", "1", "1"]
+
+
+def test_a_card_has_its_numbers_and_its_command(view: View) -> None:
+    found = text(view.html(fixture.make()))
+    assert "autopeft export 'studies/" in found
+    assert "82,944, and 1,538 in the head" in found
+    assert "active layers3/6" in found
+    assert "1.133 ± 0.002 GB" in found
+
+
+def test_memory_comes_from_the_measurements_when_it_is_no_objective(view: View) -> None:
+    results = fixture.make()
+    html = view.html(dataclasses.replace(results, objectives=results.objectives[:2]))
+    assert "1.13 GB measured" in html
+
+
+def test_counts_alerts_and_the_meaning_of_the_error(view: View) -> None:
+    found = text(view.html(fixture.make()))
+    assert "38 done, 18 of them on the front, 2 over the limit; 1 failed; 1 running" in found
+    assert "The front still grew in the last 10 trials" in found
+    assert "one standard error of accuracy over 408 validation rows and 3 seeds" in found
+
+
+def test_a_study_that_recorded_little_still_has_a_summary(view: View) -> None:
+    bare = dataclasses.replace(trial(0, 88, 0.1), provenance={}, measurements={})
+    results = dataclasses.replace(fixture.of_trials((bare,)), info={})
+    found = text(view.html(results))
+    assert "one standard error of accuracy; a value without it is exact." in found
+    assert "No default was trained" in found
+
+
+def against(*records: TrialRecord) -> str:
+    results: Results = fixture.of_trials(records)
+    return text(catalog.views.load("summary").html(results)).partition("Against the defaults")[2]
+
+
+def test_a_default_that_is_dominated_is_beaten() -> None:
+    found = against(trial(0, 88.0, 0.3, "baseline: LoRA r=8"), trial(1, 89.0, 0.1))
+    assert "Beaten or equalled: LoRA r=8 (#0). Trial #1 is 1.0 ± 0.4 points better in" in found
+    assert "0.200 points better in trainable parameters" in found
+
+
+def test_a_default_that_is_equalled_is_said_to_be() -> None:
+    found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.0, 0.3))
+    assert "Beaten or equalled: LoRA (#0). Trial #1 is no better and no worse." in found
+
+
+def test_a_default_on_the_front_is_plainly_not_beaten() -> None:
+    found = against(trial(0, 90.0, 0.3, "baseline: LoRA"), trial(1, 89.0, 0.1), trial(2, 70, 0.01))
+    assert "Not beaten: no searched trial is at least as good as LoRA (#0) on every" in found
+    assert "The nearest, #1, is 1.0 ± 0.4 points worse in accuracy and 0.200 points better" in found
+
+
+def test_a_trial_over_the_limit_beats_nothing() -> None:
+    over = dataclasses.replace(trial(1, 99.0, 0.1), feasible=False)
+    found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), over)
+    assert "no searched trial has finished within the limits yet" in found
+
+
+def test_a_default_that_failed_says_so() -> None:
+    failed = dataclasses.replace(fixture.failed_trial(0), origin="baseline: LoRA")
+    found = against(failed, trial(1, 89, 0.1))
+    assert "LoRA (#0) has no result. The loss became NaN at step 40" in found

@@ -4,6 +4,7 @@
   const views = Object.values(page.data);
   const figures = Object.assign({}, ...views.map((view) => view.figures ?? {}));
   const words = Object.assign({}, ...views.map((view) => view.words ?? {}));
+  if (!Object.keys(figures).length) return;
   const config = {
     showSendToCloud: false,
     displaylogo: false,

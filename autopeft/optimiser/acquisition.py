@@ -66,7 +66,7 @@ def cells(
     sides = torch.tensor(boxes, dtype=torch.float64).reshape(len(boxes), len(reference), 2)
     points = torch.tensor([costs[i] for i in kept], dtype=torch.float64)
     reached = torch.tensor([floor, *(values[i] for i in kept)], dtype=torch.float64)
-    within = (points.reshape(1, len(kept), -1) <= sides[:, None, :, 0]).all(dim=-1)
+    within = (points.reshape(1, len(kept), len(reference)) <= sides[:, None, :, 0]).all(dim=-1)
     at_least_floor = torch.cat([within.new_ones(len(boxes), 1), within], dim=1)
     best = reached.where(at_least_floor, -math.inf).amax(dim=1)
     heights, level = torch.unique(best, return_inverse=True)

@@ -30,6 +30,9 @@ from autopeft.types import Direction, Point
 LEAST_OBSERVATIONS = 6
 """With fewer finished trials in the space there is nothing to model."""
 
+EVALUATIONS = 1_600
+"""Points that are looked at per suggestion."""
+
 
 class GpSampler(BaseSampler):
     """Suggests the point with the largest expected hypervolume improvement.
@@ -81,7 +84,7 @@ def suggest(problem: Problem, history: History, seed: int) -> Point | None:
             seen=history.seen,
             rng=np.random.default_rng(seed),
         )
-        best = search.best(belief.centres)
+        best = search.best(belief.centres, EVALUATIONS)
     return None if best is None else best.point
 
 

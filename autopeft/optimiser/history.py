@@ -54,8 +54,7 @@ def read(study: Study, problem: Problem, *, before: int | None = None) -> Histor
     running: list[Point] = []
     seen: set[Identity] = set()
     for trial in study.get_trials(deepcopy=False):
-        point = _point(trial, problem)
-        configuration = _configuration(trial, problem, point)
+        configuration, point = _resolved(trial, problem)
         if trial.number == before or configuration is None:
             continue
         if trial.state == TrialState.WAITING:
@@ -69,22 +68,18 @@ def read(study: Study, problem: Problem, *, before: int | None = None) -> Histor
     return History(tuple(completed), tuple(running), frozenset(seen))
 
 
-def _point(trial: FrozenTrial, problem: Problem) -> Point | None:
+def _resolved(trial: FrozenTrial, problem: Problem) -> tuple[Configuration | None, Point | None]:
+    """What the trial is, by its parameters or else by the configuration stored with it."""
     try:
-        return problem.space.point(trial.params)
+        point = problem.space.point(trial.params)
     except (KeyError, ValueError):
-        return None
-
-
-def _configuration(
-    trial: FrozenTrial, problem: Problem, point: Point | None
-) -> Configuration | None:
-    if point is not None:
-        return problem.space.decode(point)
-    stored = trial.user_attrs.get("configuration")
-    if stored is None:
-        return None
-    return Configuration.from_json(json.loads(stored) if isinstance(stored, str) else stored)
+        stored = trial.user_attrs.get("configuration")
+        if stored is None:
+            return None, None
+        plain = json.loads(stored) if isinstance(stored, str) else stored
+        configuration = Configuration.from_json(plain)
+        return configuration, problem.space.encode(configuration)
+    return problem.space.decode(point), point
 
 
 def _errors(trial: FrozenTrial) -> tuple[float, ...]:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 Score = Callable[[Sequence[Candidate]], Sequence[float]]
 
-EVALUATIONS = 1_600
-"""Points that are looked at per suggestion."""
 CLIMBERS = 6
 BATCH = 24
 PATIENCE = 2
@@ -47,7 +45,7 @@ class LocalSearch:
         self.moves = Moves(candidates.problem.space)
         self.scored: dict[Identity, tuple[float, Candidate]] = {}
 
-    def best(self, centres: Sequence[Point], evaluations: int = EVALUATIONS) -> Candidate | None:
+    def best(self, centres: Sequence[Point], evaluations: int) -> Candidate | None:
         """The best candidate found, at its canonical point; None when none has a finite score.
 
         Args:

@@ -29,13 +29,11 @@ STUDY = "autopeft"
 
 @dataclass(frozen=True)
 class Asked:
-    """A trial that has been asked for and not yet told."""
+    """A trial that has been asked for."""
 
     number: int
     configuration: Configuration
-    origin: str
-    pack: int | None
-    """Number of the first trial of its pack, once packs are planned."""
+    running: bool
 
 
 class Ledger:
@@ -123,7 +121,7 @@ class Ledger:
     def ask_baseline(self, configuration: Configuration, label: str) -> Asked:
         """A trial of a given configuration, which need not be in the space."""
         number = self._open_trial({})
-        return self._asked(number, configuration, f"baseline: {label}")
+        return self._keep(number, configuration, f"baseline: {label}")
 
     def ask(
         self,
@@ -131,13 +129,14 @@ class Ledger:
         space: Mapping[str, BaseDistribution],
         decode: Callable[[Mapping[str, Value]], Configuration],
         *,
-        origin: str,
+        origin: Callable[[Configuration], str],
     ) -> Asked:
         """A trial that a sampler proposes."""
         self.study.sampler = sampler
         number = self._open_trial(space)
         params = self.study.get_trials(deepcopy=False)[number].params
-        return self._asked(number, decode(params), origin)
+        configuration = decode(params)
+        return self._keep(number, configuration, origin(configuration))
 
     def _open_trial(self, space: Mapping[str, BaseDistribution]) -> int:
         """A new trial, or the one that a kill cut short before it was complete."""
@@ -152,28 +151,15 @@ class Ledger:
                     return known.number
             return self.study.ask(fixed_distributions=dict(space)).number
 
-    def _asked(self, number: int, configuration: Configuration, origin: str) -> Asked:
+    def _keep(self, number: int, configuration: Configuration, origin: str) -> Asked:
         self._set(number, "digest", digest.of_configuration(configuration))
         self._set(number, "origin", origin)
         self._set(number, "configuration", configuration.to_json())
-        return Asked(number, configuration, origin, None)
+        return Asked(number, configuration, True)
 
-    def assign(self, number: int, pack: int) -> None:
-        """Store which pack a trial trains in, so that it can run again in the same one."""
-        self._set(number, "pack", pack)
-
-    def pending(self) -> list[Asked]:
-        """Trials that were asked and not told, in order."""
-        return [self._pending(t) for t in self.trials() if t.state.name == "RUNNING"]
-
-    def members(self, pack: int) -> list[Asked]:
-        """All trials of a pack, told or not."""
-        return [self._pending(t) for t in self.trials() if t.user_attrs.get("pack") == pack]
-
-    def _pending(self, trial: FrozenTrial) -> Asked:
-        attributes = trial.user_attrs
-        configuration = Configuration.from_json(attributes["configuration"])
-        return Asked(trial.number, configuration, attributes["origin"], attributes.get("pack"))
+    def asked(self) -> list[Asked]:
+        """Every trial, finished or not, in order."""
+        return [_asked(trial) for trial in self.trials()]
 
     # --- telling ------------------------------------------------------------------------------
 
@@ -212,3 +198,13 @@ class Ledger:
 
 def _bare(trial: FrozenTrial) -> bool:
     return "configuration" not in trial.user_attrs
+
+
+def _asked(trial: FrozenTrial) -> Asked:
+    configuration = Configuration.from_json(trial.user_attrs["configuration"])
+    return Asked(trial.number, configuration, not trial.state.is_finished())
+
+
+def measurements_json(measurements: Mapping[str, Measured]) -> dict[str, list[float]]:
+    """Measurements as pairs of value and standard error."""
+    return {name: [m.value, m.error] for name, m in measurements.items()}

@@ -1,0 +1,159 @@
+"""Read a study into an immutable snapshot, without its model or its data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autopeft import about, health, pareto
+from autopeft.errors import NothingFits, UsageError
+from autopeft.ledger import Ledger
+from autopeft.types import (
+    Configuration,
+    Measured,
+    ObjectiveInfo,
+    Results,
+    TrialRecord,
+    TrialState,
+)
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+STATES: Mapping[str, TrialState] = {"COMPLETE": "complete", "FAIL": "failed"}
+NEAR = 1.0
+"""Percent points within which the smallest configuration counts as equally accurate."""
+
+
+def snapshot(path: Path) -> Results:
+    """The study as it is now.
+
+    Raises:
+        StudyError: there is no such study, or it is not readable.
+    """
+    return read(Ledger.open(path))
+
+
+def read(ledger: Ledger) -> Results:
+    """The results of an open study."""
+    facts = ledger.about
+    objectives = about.objectives(facts)
+    trials = tuple(_record(trial, objectives, facts) for trial in ledger.trials())
+    front = front_of(trials, objectives)
+    correlation = health.early_correlation(trials)
+    info = {
+        **{k: v for k, v in facts.items() if k not in ("backbone", "objectives")},
+        "proxy_correlation": None if correlation is None else asdict(correlation),
+        "health": health.sentences(
+            trials,
+            [t for t in trials if t.number in front],
+            budget_percent=facts["budget_percent"],
+            correlation=correlation,
+        ),
+        "seconds": sum(
+            t.measurements["seconds"].value for t in trials if "seconds" in t.measurements
+        ),
+        "command": ledger.recall("command") or "",
+    }
+    return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
+
+
+def _record(
+    trial: FrozenTrial, objectives: Sequence[ObjectiveInfo], facts: Mapping[str, Any]
+) -> TrialRecord:
+    attributes = trial.user_attrs
+    record = attributes.get("record") or {}
+    measured = {name: Measured(*pair) for name, pair in record.get("measurements", {}).items()}
+    state = STATES.get(trial.state.name, "running")
+    pairs = zip(objectives, trial.values or (), attributes.get("errors") or (), strict=False)
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        origin=attributes["origin"],
+        configuration=Configuration.from_json(attributes["configuration"]),
+        objectives={o.name: Measured(value, error) for o, value, error in pairs},
+        feasible=within_limits(measured, facts),
+        point=dict(trial.params),
+        measurements=measured,
+        provenance=record.get("provenance", {}),
+        message=attributes.get("message", ""),
+        digest=attributes["digest"],
+    )
+
+
+def within_limits(measured: Mapping[str, Measured], facts: Mapping[str, Any]) -> bool:
+    """Whether the parameters are within the budget, and the memory within its limit."""
+    if "trainable" not in measured:
+        return True
+    allowed = facts["budget_percent"] / 100 * measured["frozen"].value
+    memory = measured.get("memory_measured", measured["memory_predicted"]).value
+    limit = facts["memory_limit"] or math.inf
+    return measured["trainable"].value <= allowed and memory <= limit
+
+
+def front_of(trials: Sequence[TrialRecord], objectives: Sequence[ObjectiveInfo]) -> tuple[int, ...]:
+    """Numbers of the trials on the Pareto front, smallest second objective first."""
+    usable = [t for t in trials if t.state == "complete" and t.feasible]
+    values = [[t.objectives[o.name].value for o in objectives] for t in usable]
+    kept = [usable[i] for i in pareto.front(values, [o.direction for o in objectives])]
+    key = objectives[min(1, len(objectives) - 1)].name
+    ordered = sorted(kept, key=lambda t: (t.objectives[key].value, t.number))
+    return tuple(t.number for t in ordered)
+
+
+def hypervolume(results: Results) -> float:
+    """Share of the box between the worst and best values seen that the front covers, 0 to 1."""
+    names = [o.name for o in results.objectives]
+    done = [t for t in results.trials if t.state == "complete"]
+    rows = [[t.objectives[n].value for n in names] for t in done if t.feasible]
+    if len(rows) < 2:
+        return 0.0
+    directions = [o.direction for o in results.objectives]
+    scaled = [_scaled(column) for column in zip(*rows, strict=True)]
+    worst = [0.0 if d == "maximize" else 1.0 for d in directions]
+    return pareto.hypervolume(list(zip(*scaled, strict=True)), worst, directions)
+
+
+def _scaled(column: Sequence[float]) -> list[float]:
+    low, high = min(column), max(column)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in column]
+
+
+def choose(results: Results, which: str) -> TrialRecord:
+    """The trial that `best`, `knee`, `smallest` or a number stands for.
+
+    Raises:
+        UsageError: no trial is called that, or it has not finished.
+        NothingFits: the front is empty.
+    """
+    if which.isdigit():
+        return _numbered(results, int(which))
+    if which not in ("best", "knee", "smallest"):
+        raise UsageError(f"`{which}` is not a trial", hint="use best, knee, smallest or a number")
+    front = [results.trial(number) for number in results.front]
+    if not front:
+        raise NothingFits(f"`{results.study}` has no finished trial within its limits")
+    pair = results.objectives[:2]
+    values = [[t.objectives[o.name].value for o in pair] for t in front]
+    directions = [o.direction for o in pair]
+    if which == "best":
+        return front[pareto.smallest_within(values, directions, 0.0)]
+    if which == "knee":
+        return front[pareto.knee(values, directions)]
+    return front[pareto.smallest_within(values, directions, NEAR)]
+
+
+def _numbered(results: Results, number: int) -> TrialRecord:
+    try:
+        trial = results.trial(number)
+    except KeyError:
+        last = max((t.number for t in results.trials), default=None)
+        hint = "no trial has been asked yet" if last is None else f"there are trials 0 to {last}"
+        raise UsageError(f"`{results.study}` has no trial `{number}`", hint=hint) from None
+    if trial.state != "complete":
+        reason = trial.message or "it is still running"
+        raise UsageError(f"trial `{number}` has no result: {reason}")
+    return trial

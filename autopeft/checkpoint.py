@@ -77,7 +77,7 @@ def skeleton(source: str, *, offline: bool = False) -> Any:
     import torch
     from transformers import AutoConfig, AutoModel
 
-    with _explained(source), _quiet():
+    with _explained(source), quiet():
         config = AutoConfig.from_pretrained(_place(source), local_files_only=offline)
         with torch.device("meta"):
             return AutoModel.from_config(config)
@@ -111,7 +111,7 @@ def load(
 
     place = _place(source)
     auto = getattr(transformers, architecture)
-    with _explained(source), _quiet():
+    with _explained(source), quiet():
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(place, local_files_only=offline)
         model, info = auto.from_pretrained(
             place,
@@ -178,7 +178,7 @@ def _explained(source: str) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No warnings about the new head, no progress bars."""
     from transformers.utils import logging
 

@@ -68,8 +68,8 @@ def test_a_failed_fit_proposes_nothing(started, monkeypatch):
 
 def test_the_model_beats_chance():
     problem = designed(8)
-    model = fronts("gp", problem, 24, 0)
-    chance = max(fronts("random", problem, 24, seed) for seed in (1, 2, 3))
+    model = fronts("gp", problem, 20, 0)
+    chance = max(fronts("random", problem, 20, seed) for seed in (1, 2, 3))
     assert model > chance
 
 

@@ -33,6 +33,11 @@ def posterior():
     return surrogate.fit(data(noise=0.1), 1)
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(surrogate, "STEPS", 20)
+
+
 @pytest.mark.parametrize("additive", [True, False])
 def test_the_dense_kernel_is_the_kernel_of_the_model(additive):
     torch.manual_seed(0)
@@ -82,6 +87,7 @@ def test_believing_is_conditioning_on_the_predicted_mean(posterior):
     assert bool((narrow < wide).all())
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_same_data_and_seed_give_the_same_process():
     first = surrogate.fit(data(12), 3)
     surrogate.fit.cache_clear()
@@ -92,6 +98,7 @@ def test_the_same_data_and_seed_give_the_same_process():
     assert first.believed_noise == second.believed_noise
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_fit_leaves_torch_as_it_was():
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     torch.set_num_threads(2)
@@ -126,6 +133,7 @@ def test_when_nothing_fits_there_is_no_process(monkeypatch):
     assert surrogate.fit(data(14), 0) is None
 
 
+@pytest.mark.usefixtures("brief")
 def test_equal_values_are_predicted_as_they_are():
     rows = data(9).rows
     found = surrogate.fit(Data(rows, (0.7,) * 9, (0.0,) * 9), 0)
@@ -133,6 +141,7 @@ def test_equal_values_are_predicted_as_they_are():
     assert mean.tolist() == pytest.approx([0.7] * 9, abs=1e-6)
 
 
+@pytest.mark.usefixtures("brief")
 def test_known_errors_are_the_least_noise():
     values = data(20, noise=0.0)
     spread = torch.tensor(values.values).std(unbiased=False).item()
@@ -141,6 +150,7 @@ def test_known_errors_are_the_least_noise():
     assert surrogate.fit(values, 0).believed_noise < 0.05
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_row_with_a_larger_error_is_trusted_less():
     values = data(10)
     errors = (0.5, *[0.0] * 9)
@@ -148,6 +158,7 @@ def test_a_row_with_a_larger_error_is_trusted_less():
     assert found.noise[0] >= found.noise[1:].max()
 
 
+@pytest.mark.usefixtures("brief")
 def test_predictions_are_in_the_units_of_the_data():
     small, large = surrogate.fit(data(15), 0), surrogate.fit(data(15, scale=100.0), 0)
     row = [(0.3, 0.3, 0.3, 0.3)]

@@ -55,7 +55,7 @@ def score_sites(bench: Workbench, method: str) -> Scores:
 
         return loss
 
-    batches = [loss_of(chosen) for chosen in order(len(split), size, BATCHES, seed=seed)]
+    batches = [loss_of(chosen) for chosen in order(split.lengths, size, BATCHES, seed=seed)]
     scores = piece.score(bench.checkpoint.model, bench.backbone, batches)
     about = {"batches": BATCHES, "batch": size, "split": "search-train", "head_steps": HEAD_STEPS}
     return Scores(scores.method, scores.site, {**scores.provenance, **about}, scores.detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ import torch
 from autopeft import digest
 from autopeft.types import Examples
 
-PAD_MULTIPLE = 8
+PAD_MULTIPLE = {"cpu": 1, "cuda": 8}
+RUN = 8
+"""Batches whose rows are sorted by length together."""
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,24 @@ class Split:
         return len(self.rows)
 
     @property
-    def longest(self) -> int:
-        """Tokens of the longest row."""
-        return max(len(row["input_ids"]) for row in self.rows)
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [len(row["input_ids"]) for row in self.rows]
 
     def batch(self, indices: list[int]) -> dict[str, torch.Tensor]:
         """Those rows padded to the longest of them, on the device."""
         padded = self.tokenizer.pad(
             [self.rows[i] for i in indices],
             padding=True,
-            pad_to_multiple_of=PAD_MULTIPLE,
+            pad_to_multiple_of=PAD_MULTIPLE[self.device.type],
             return_tensors="pt",
         )
         return {name: value.to(self.device) for name, value in padded.items()}
 
     def by_length(self, size: int) -> Iterator[list[int]]:
         """All indices in batches of rows of similar length."""
-        order = sorted(range(len(self)), key=lambda i: len(self.rows[i]["input_ids"]))
+        lengths = self.lengths
+        order = sorted(range(len(self)), key=lambda i: lengths[i])
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
@@ -60,14 +63,23 @@ def tokenize(
     return Split(rows, torch.tensor(examples.labels, dtype=kind), tokenizer, device)
 
 
-def order(rows: int, size: int, steps: int, *, seed: int) -> Iterator[list[int]]:
-    """`steps` batches of `size` indices: epoch after epoch, each in a new order of the seed."""
+def order(lengths: Sequence[int], size: int, steps: int, *, seed: int) -> Iterator[list[int]]:
+    """`steps` batches of `size` indices: epoch after epoch, each in a new order of the seed.
+
+    Rows are sorted by length within runs of a few batches, so that little is padding; the batches
+    of a run come in random order. What is left over of an epoch begins the next.
+    """
     pool: list[int] = []
     epoch = 0
-    for _ in range(steps):
-        while len(pool) < size:
+    done = 0
+    while done < steps:
+        while len(pool) < size * RUN:
             generator = torch.Generator().manual_seed(digest.seed_of(seed, "epoch", epoch))
-            pool += torch.randperm(rows, generator=generator).tolist()
+            pool += torch.randperm(len(lengths), generator=generator).tolist()
             epoch += 1
-        yield pool[:size]
-        pool = pool[size:]
+        run = sorted(pool[: size * RUN], key=lambda i: lengths[i])
+        pool = pool[size * RUN :]
+        generator = torch.Generator().manual_seed(digest.seed_of(seed, "run", done))
+        for start in torch.randperm(RUN, generator=generator).tolist()[: steps - done]:
+            yield run[start * size : (start + 1) * size]
+            done += 1

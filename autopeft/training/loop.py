@@ -96,7 +96,7 @@ def train(
     losses: list[torch.Tensor] = []
     rungs: list[list[Rung]] = [[] for _ in pack.jobs]
     with pack.attached(model):
-        indices = order(len(training), protocol.batch, protocol.steps, seed=protocol.seed)
+        indices = order(training.lengths, protocol.batch, protocol.steps, seed=protocol.seed)
         for step, chosen in enumerate(indices):
             factor = protocol.factor(step)
             losses.append(

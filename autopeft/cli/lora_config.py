@@ -1,0 +1,73 @@
+"""A LoRA configuration as Python source for peft."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from autopeft.errors import ExportError
+from autopeft.types import Placement, Results, TrialRecord
+
+TASKS = {"text_classification": "SEQ_CLS", "text_regression": "SEQ_CLS"}
+
+
+def python_text(results: Results, trial: TrialRecord) -> str:
+    """Source that builds a `LoraConfig` with a rank and an alpha for every site.
+
+    Raises:
+        ExportError: a module is not LoRA, or there is none.
+    """
+    placements = trial.configuration.placements
+    others = [p for p in placements if p.module != "lora"]
+    hint = "`--format json` prints every configuration"
+    if others:
+        site = others[0].site
+        message = f"a `LoraConfig` holds LoRA only; trial {trial.number} has `{others[0].module}`"
+        raise ExportError(f"{message} at {site}", hint=hint)
+    if not placements:
+        raise ExportError(f"trial {trial.number} trains the head alone: no LoRA in it", hint=hint)
+    return _source(results, trial, list(placements))
+
+
+def _source(results: Results, trial: TrialRecord, placements: list[Placement]) -> str:
+    paths = {p.site: results.backbone.site(p.site).path for p in placements}
+    ranks = {paths[p.site]: int(p.settings["rank"]) for p in placements}
+    alphas = {
+        paths[p.site]: _tidy(float(p.settings["scaling"]) * int(p.settings["rank"]))
+        for p in placements
+    }
+    rank, alpha = (Counter(d.values()).most_common(1)[0][0] for d in (ranks, alphas))
+    arguments: dict[str, Any] = {
+        "r": rank,
+        "lora_alpha": alpha,
+        "target_modules": list(ranks),
+        "rank_pattern": {path: r for path, r in ranks.items() if r != rank},
+        "alpha_pattern": {path: a for path, a in alphas.items() if a != alpha},
+        "task_type": TASKS.get(str(results.info.get("task")), "SEQ_CLS"),
+    }
+    lines = [f"    {name}={_literal(value)}," for name, value in arguments.items() if value]
+    return "\n".join(
+        [
+            f"# Trial {trial.number}; learning rate {trial.configuration.learning_rate:g}",
+            "from peft import LoraConfig",
+            "",
+            "config = LoraConfig(",
+            *lines,
+            ")",
+        ]
+    )
+
+
+def _tidy(number: float) -> int | float:
+    return int(number) if number == int(number) else number
+
+
+def _literal(value: Any) -> str:
+    """Python source, one entry a line for a list or a dictionary."""
+    if isinstance(value, dict):
+        inner = "".join(f"        {key!r}: {entry!r},\n" for key, entry in value.items())
+        return f"{{\n{inner}    }}"
+    if isinstance(value, list):
+        inner = "".join(f"        {entry!r},\n" for entry in value)
+        return f"[\n{inner}    ]"
+    return repr(value)

@@ -1,4 +1,4 @@
-"""Write a trial for a target: all of it or nothing, and over nothing that AutoPEFT did not write."""
+"""Write a trial for a target: all of it or nothing, and nothing of the user's is replaced."""
 
 from __future__ import annotations
 
@@ -38,16 +38,18 @@ def export(bundle: Bundle, target: Exporter, folder: Path) -> list[Path]:
     if reason := target.refuses(configuration, modules):
         raise ExportError(f"trial {bundle.trial.number} cannot be exported: {reason}")
     place = folder.resolve()
-    check_folder(folder)
     with _explained(folder):
+        check_folder(folder)
         staging = _staging(place)
         try:
-            names = [path.relative_to(staging) for path in target.write(bundle, staging)]
+            names: list[Path] = [
+                path.relative_to(staging) for path in target.write(bundle, staging)
+            ]
             _write_record(bundle, staging, names)
             _move(staging, place)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-    return [folder / name for name in (*names, RECORD)]
+    return [folder / name for name in (*names, Path(RECORD))]
 
 
 def check_folder(folder: Path) -> None:

@@ -45,8 +45,7 @@ def attach(
     """
     from autopeft.training.pack import Job, Pack
 
-    if hasattr(model, ATTRIBUTE):
-        raise UsageError("the model has an adapter already", hint="load the base model again")
+    _check_bare(model)
     backbone = discover(model, catalog.backbones.all(), name=type(model).__name__)
     job = Job(_configuration(configuration), seed)
     _check_places(model, {site.name for site in backbone.sites}, job.configuration, head)
@@ -87,6 +86,7 @@ def load(
             outputs=adapter.base.outputs,
             dtype=dtype,
         ).model
+    _check_bare(model)
     _check_base(model, adapter)
     attach(model, adapter.configuration, head=adapter.head)
     _pack(model).restore(0, tensors)
@@ -140,6 +140,11 @@ def _configuration(given: Configuration | Mapping[str, Any] | str | Path) -> Con
         return Configuration.from_json(data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"cannot read the configuration: {error!r}") from error
+
+
+def _check_bare(model: torch.nn.Module) -> None:
+    if hasattr(model, ATTRIBUTE):
+        raise UsageError("the model has an adapter already", hint="load the base model again")
 
 
 def _check_places(

@@ -115,6 +115,8 @@ def _imports(bundle: Bundle, metric: str) -> str:
 
 def _protocol(bundle: Bundle) -> dict[str, Any]:
     """How it is trained."""
+    from autopeft.training.batches import PAD_MULTIPLE, RUN
+
     bench, protocol = bundle.workbench, bundle.workbench.evaluator.protocol
     dtype = "torch.float32"
     if bench.checkpoint.dtype == "bfloat16":
@@ -126,6 +128,8 @@ def _protocol(bundle: Bundle) -> dict[str, Any]:
         "steps": protocol.steps,
         "batch": protocol.batch,
         "length": protocol.length,
+        "run": RUN,
+        "multiple": PAD_MULTIPLE[bench.checkpoint.device.type],
         "learning_rate": repr(bundle.trial.configuration.learning_rate),
         "warmup": protocol.warmup,
         "weight_decay": protocol.weight_decay,

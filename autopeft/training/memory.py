@@ -10,6 +10,7 @@ Temporaries of single kernels are not counted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,22 +179,33 @@ class _Meter:
 
     def attached(self) -> Any:
         """A context in which saved tensors are counted."""
-        from contextlib import ExitStack
-
         stack = ExitStack()
         for index, layer in enumerate(self._layers):
-            opened = layer.register_forward_pre_hook(self._at(index))
-            closed = layer.register_forward_hook(self._at(OUTSIDE))
+            opened = layer.register_forward_pre_hook(self._open(index), with_kwargs=True)
+            closed = layer.register_forward_hook(self._close)
             stack.callback(opened.remove)
             stack.callback(closed.remove)
         stack.enter_context(torch.autograd.graph.saved_tensors_hooks(self._save, _identity))
         return stack
 
-    def _at(self, index: int) -> Any:
-        def note(*_: Any) -> None:
+    def _open(self, index: int) -> Any:
+        def note(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            shared = [*args[1:], *(v for k, v in kwargs.items() if k != "hidden_states")]
+            self._share(shared)
             self._layer = index
 
         return note
+
+    def _close(self, *_: Any) -> None:
+        self._layer = OUTSIDE
+
+    def _share(self, given: Sequence[Any]) -> None:
+        """Masks and positions serve every layer: they count once, and as outside."""
+        for value in given:
+            if isinstance(value, (tuple, list)):
+                self._share(value)
+            elif isinstance(value, torch.Tensor):
+                self._save(value)
 
     def _save(self, tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()

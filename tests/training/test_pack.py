@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests import tiny_models
 
 from autopeft import catalog
 from autopeft.discovery import discover
 from autopeft.training.pack import Job, Pack, entry_layer
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.types import Backbone, Configuration, Placement
+from tests import tiny_models
 
 STEPS = 20
 ROWS = 4
@@ -113,7 +113,7 @@ def test_every_module_learns_and_every_parameter_gets_a_gradient(architecture: s
     model, backbone = build(architecture)
     everything = {"lora": 2, "serial_adapter": 2, "parallel_adapter": 2, "prefix": 2}
     one = job(backbone, everything, rate=1e-2, seed=1)
-    losses, pack, _ = run(model, backbone, [one])
+    _, pack, _ = run(model, backbone, [one])
     fresh = Pack(model, backbone, [one], modules=catalog.modules.all(), head=head_of(model))
     before = dict(fresh.named_parameters())
     for name, parameter in pack.named_parameters():

@@ -128,8 +128,8 @@ def save(
 
 
 def place_of(source: str) -> str:
-    """A hub id as it is; a folder as a path that holds from everywhere on this machine."""
-    return str(Path(source).resolve()) if Path(source).is_dir() else source
+    """A hub id, or nothing, as it is; a folder as a path that holds from everywhere here."""
+    return str(Path(source).resolve()) if source and Path(source).is_dir() else source
 
 
 def _configuration(given: Configuration | Mapping[str, Any] | str | Path) -> Configuration:

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import autopeft
+from autopeft import loading
 from autopeft.errors import MissingError, UsageError
 from autopeft.types import Configuration, Placement
 from tests import tiny_bundle, tiny_models
@@ -208,6 +209,13 @@ def test_weights_that_cannot_be_read(saved: Path) -> None:
     (saved / "autopeft.safetensors").unlink()
     with pytest.raises(UsageError, match="cannot read"):
         autopeft.load(saved, bert())
+
+
+def test_the_place_of_a_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").mkdir()
+    places = [loading.place_of(source) for source in ("base", "owner/model", "")]
+    assert places == [str(tmp_path / "base"), "owner/model", ""]
 
 
 def test_a_base_that_is_gone(tmp_path: Path) -> None:

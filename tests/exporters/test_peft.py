@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, BertForMaskedLM
 
 import autopeft
 from autopeft.bundle import Bundle
@@ -129,6 +129,25 @@ def test_a_regression_head(bench: Bench, tmp_path: Path) -> None:
     made = bench("llama", numbers=True)
     exported(tiny_bundle.bundle(made, tiny_bundle.placed(made, "lora", [2])), tmp_path / "out")
     assert "a number" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_a_head_of_several_modules_some_inside_the_backbone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def without_pooler(layers: int) -> Any:
+        return BertForMaskedLM(tiny_models.bert(layers).config)
+
+    monkeypatch.setitem(tiny_models.ARCHITECTURES, "bert", without_pooler)
+    made = tiny_bundle.bench(tmp_path, "bert")
+    assert made.checkpoint.head == ("bert.pooler.dense", "classifier")
+    config = exported(
+        tiny_bundle.bundle(made, tiny_bundle.placed(made, "lora", [2])), tmp_path / "lora"
+    )
+    assert config["modules_to_save"] == ["bert.pooler.dense", "classifier"]
+    bundle = tiny_bundle.bundle(made, mixture(made))
+    EXPORTER.write(bundle, tmp_path / "mixture")
+    model = autopeft.load(tmp_path / "mixture")
+    torch.testing.assert_close(logits(bundle, model), logits(bundle), rtol=1e-4, atol=1e-5)
 
 
 def test_a_base_searched_in_bfloat16(bench: Bench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 from typing import Annotated
 
 from autopeft.cli import options, output
@@ -37,7 +38,9 @@ def front(
     shown = _spread(found, limit)
     _print(results, shown, json=json, csv=csv)
     if not shown:
-        raise NothingFits(_why_empty(results), hint=f"`autopeft status {results.study}` says more")
+        raise NothingFits(
+            _why_empty(results), hint=f"`autopeft status {quote(results.study)}` says more"
+        )
     if not json and not csv:
         _explain(results, found, shown)
 

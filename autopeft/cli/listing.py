@@ -70,7 +70,7 @@ def plain_fields(piece: Any) -> dict[str, Any]:
     """What a piece says of itself: its fields that are data, and the names of its metrics."""
     found: dict[str, Any] = {}
     for field in dataclasses.fields(piece):
-        if field.name == "name":
+        if field.name in ("name", "line"):
             continue
         value = _plain(getattr(piece, field.name))
         if value is not None:

@@ -122,7 +122,7 @@ class Lines(Silent):
     def changed(self, line: str) -> None:
         """A line, if there was none for a while."""
         if time.monotonic() - self._last >= SILENCE:
-            self._say(f"{self.tally.position()}  {line}")
+            self._say(f"{self.tally.position()}  {line}".lstrip())
 
     def finished(self, line: str) -> None:
         """The trial's line."""
@@ -173,7 +173,7 @@ class Block:
         filled = round(BAR * tally.share)
         bar = "\N{BOX DRAWINGS HEAVY HORIZONTAL}" * filled
         rest = "\N{BOX DRAWINGS LIGHT HORIZONTAL}" * (BAR - filled)
-        first = f" {tally.position()}  {bar}{rest}  {tally.times()}"
+        first = f" {tally.position() or 'preparing'}  {bar}{rest}  {tally.times()}"
         lines = [first, f" {self._message or tally.doing}", f" {tally.standing()}"]
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated, Any
 
 from autopeft.cli import options, output
@@ -89,7 +90,9 @@ def _text(results: Results, trial: TrialRecord) -> None:
         output.text("")
         output.show(site_table(trial.configuration, results.backbone))
     output.note(error_bars(results))
-    output.hint(f"`autopeft export {results.study} {trial.number} --to train -o DIR` writes it")
+    output.hint(
+        f"`autopeft export {quote(results.study)} {trial.number} --to train -o DIR` writes it"
+    )
 
 
 def _compare(results: Results, trial: TrialRecord, other: TrialRecord) -> None:

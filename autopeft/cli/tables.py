@@ -20,7 +20,7 @@ def trial_table(
 ) -> Table:
     """Objectives with their errors, modules, layers and a note on each trial."""
     columns = [_objective_column(objective, trials) for objective in results.objectives]
-    headings = ["trial", *(heading for heading, _ in columns), "modules", "layers", ""]
+    headings = ["trial", *(heading for heading, _ in columns), "modules", "layers", "note"]
     rows = [
         [
             str(trial.number),

@@ -58,8 +58,8 @@ class Tally:
         return min(1.0, self._done / self._total) if self._total else 0.0
 
     def position(self) -> str:
-        """Such as `62/100`."""
-        return f"{self._done}/{self._total or '?'}"
+        """Such as `62/100`; empty while the number of trials is not known."""
+        return f"{self._done}/{self._total}" if self._total else ""
 
     def times(self) -> str:
         """Such as `41 min, 25 min left`."""

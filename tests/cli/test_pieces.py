@@ -1,0 +1,151 @@
+"""`list`, `doctor`, `inspect` and `importance`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autopeft import catalog, checkpoint
+from autopeft.cli import doctor
+from autopeft.cli.importance import share_table
+from autopeft.cli.listing import KINDS
+from autopeft.errors import MissingError
+from autopeft.types import Scores
+from tests import results_fixture
+from tests.cli.conftest import Run
+from tests.tiny_models import bert
+
+
+def document(run: Run, *words: str) -> Any:
+    code, out, _ = run(*words)
+    assert code == 0
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_list_names_every_piece(kind: str, run: Run) -> None:
+    code, out, err = run("list", kind)
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert lines[0] == ["name", *KINDS[kind]]
+    assert [line[0] for line in lines[1:]] == getattr(catalog, kind).names()
+    assert all(len(line) == len(lines[0]) for line in lines)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_list_as_json(kind: str, run: Run) -> None:
+    data = document(run, "list", kind, "--json")
+    assert (data["schema"], data["kind"]) == ("autopeft.list/1", kind)
+    for item in data["items"]:
+        assert document(run, "list", kind, item["name"], "--json")["items"] == [item]
+
+
+def test_list_alone_says_what_can_be_listed(run: Run) -> None:
+    code, out, _ = run("list")
+    assert code == 0
+    assert [line.split("\t")[0] for line in out.splitlines()[1:]] == list(KINDS)
+    assert [item["name"] for item in document(run, "list", "--json")["items"]] == list(KINDS)
+
+
+def test_a_space_of_ones_own_is_shown_too(here: Path, run: Run) -> None:
+    text = "name: mine\nmodules: [lora]\ndimensions:\n  lora.rank: {choice: [0, 4], per: layer}\n"
+    Path("mine.yaml").write_text(text)
+    (item,) = document(run, "list", "spaces", "mine.yaml", "--json")["items"]
+    assert item["name"] == "mine.yaml"
+    assert item["dimensions"][0]["name"] == "lora.rank"
+
+
+# --- doctor -----------------------------------------------------------------------------------
+
+
+def test_doctor_is_content_here(here: Path, run: Run) -> None:
+    data = document(run, "doctor", "--json")
+    found = {check["name"]: check for check in data["checks"]}
+    assert data["schema"] == "autopeft.doctor/1"
+    assert data["ok"] is True
+    assert {"python", "torch", "transformers", "peft", "optuna", "plotly", "cores"} <= set(found)
+    assert found["gpu"]["needed"] is False
+
+
+def test_4_when_something_needed_is_missing(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "PACKAGES", ("torch", "no-such-package"))
+    code, out, err = run("doctor")
+    assert code == 4
+    assert "no-such-package\tmissing\tnot installed" in out
+    assert "error: missing here: no-such-package\n\nhint: pip install no-such-package" in err
+    code, out, _ = run("doctor", "--json")
+    assert (code, json.loads(out)["ok"]) == (4, False)
+
+
+def test_the_quickstart_model_is_optional(
+    here: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise MissingError("the quickstart model is not installed")
+
+    monkeypatch.setattr(checkpoint, "quickstart_folder", missing)
+    code, out, _ = run("doctor")
+    assert code == 0
+    assert "quickstart\toptional\tthe quickstart model is not installed" in out
+
+
+# --- inspect and importance -------------------------------------------------------------------
+
+
+def test_inspect_counts_sites_and_says_what_fits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = bert()
+    monkeypatch.setattr(checkpoint, "skeleton", lambda source, offline: model)
+    code, out, _ = run("inspect", "some/model")
+    facts, sites = out.split("\n\n")
+    rows = [line.split("\t") for line in sites.splitlines()]
+    layers = dict(line.split("\t") for line in facts.splitlines())["layers"]
+    assert code == 0
+    assert ["attention.query", "linear"] == rows[1][:2]
+    assert {row[4] for row in rows[1:]} == {layers}
+    assert {row[1]: row[5] for row in rows[1:]} == {
+        "linear": "lora",
+        "attention": "prefix",
+        "mlp": "parallel_adapter",
+        "layer": "serial_adapter",
+    }
+    data = document(run, "inspect", "some/model", "--json")
+    assert data["schema"] == "autopeft.inspect/1"
+    assert {"name", "layer", "role", "kind", "path", "in", "out", "modules"} == set(
+        data["sites"][0]
+    )
+
+
+def test_4_for_a_model_that_is_not_there(here: Path, run: Run) -> None:
+    code, out, err = run("inspect", "./no-such-model", "--offline")
+    assert (code, out) == (4, "")
+    assert "cannot load model `./no-such-model`" in err
+
+
+def test_shares_of_importance_sum_to_a_hundred() -> None:
+    backbone = results_fixture.backbone()
+    sites = {site.name: float(i % 5) for i, site in enumerate(backbone.sites)}
+    del sites["0.mlp.up"]
+    made = share_table(Scores("spt", sites, {}), backbone)
+    assert made.columns[0] == "layer"
+    assert made.rows[0][made.columns.index("mlp.up")] == "\N{MIDDLE DOT}"
+    assert sum(float(row[-1]) for row in made.rows) == pytest.approx(100, abs=0.05)
+
+
+def test_importance_prints_scores(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autopeft import importance_scores
+
+    backbone = results_fixture.backbone()
+    found = Scores("spt", dict.fromkeys((s.name for s in backbone.sites), 1.0), {"batches": 8})
+    monkeypatch.setattr(importance_scores, "score", lambda *given: (found, backbone))
+    code, out, err = run("importance")
+    assert code == 0
+    assert out.splitlines()[1].split("\t")[-1] == "16.67"
+    assert "scoring the sites" in err
+    data = document(run, "importance", "--json", "-q")
+    assert data["schema"] == "autopeft.importance/1"
+    assert data["site"] == found.site

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import autopeft
 from autopeft import cli, results
+from autopeft.progress import Progress
+from autopeft.settings import Settings
 from autopeft.types import Results
 from tests import results_fixture
 
 Outcome = tuple[int, str, str]
 Run = Callable[..., Outcome]
+Body = Callable[[Progress], None]
+Given = list[tuple[Settings, Path, str]]
+Install = Callable[[Body], Given]
 
 
 @pytest.fixture
@@ -58,3 +65,33 @@ def study(here: Path, opened: list[Path]) -> Path:
     path = here / "a.journal"
     path.touch()
     return path
+
+
+def play(progress: Progress) -> None:
+    """Report the trials of the fixture."""
+    made = results_fixture.make()
+    ended = [t for t in made.trials if t.state != "running"]
+    progress.note("loading the model")
+    progress.trials(0, len(ended))
+    for done, trial in enumerate(ended, start=1):
+        progress.step([trial.number], 1, 2)
+        progress.finished(trial, 1 + done // 8, done / 100)
+        progress.trials(done, len(ended))
+
+
+@pytest.fixture
+def searching(here: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a body in the place of the search; gives what the search was asked."""
+
+    def install(body: Body) -> Given:
+        given: Given = []
+
+        def run(settings: Settings, path: Path, progress: Progress, *, command: str) -> Results:
+            given.append((settings, path, command))
+            body(progress)
+            return replace(results_fixture.make(), study=str(path))
+
+        monkeypatch.setattr(autopeft, "search", SimpleNamespace(run=run), raising=False)
+        return given
+
+    return install

@@ -105,7 +105,7 @@ def test_inspect_counts_sites_and_says_what_fits(run: Run, monkeypatch: pytest.M
     rows = [line.split("\t") for line in sites.splitlines()]
     layers = dict(line.split("\t") for line in facts.splitlines())["layers"]
     assert code == 0
-    assert ["attention.query", "linear"] == rows[1][:2]
+    assert rows[1][:2] == ["attention.query", "linear"]
     assert {row[4] for row in rows[1:]} == {layers}
     assert {row[1]: row[5] for row in rows[1:]} == {
         "linear": "lora",

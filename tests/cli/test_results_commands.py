@@ -25,7 +25,7 @@ def table(text: str) -> list[dict[str, str]]:
 
 
 def document(run: Run, *words: str) -> Any:
-    code, out, err = run(*words)
+    code, out, _ = run(*words)
     assert code == 0
     return json.loads(out)
 
@@ -46,7 +46,7 @@ def without_results(monkeypatch: pytest.MonkeyPatch, *, feasible: bool) -> None:
 
 
 def test_front_in_a_pipe_has_a_heading_and_one_line_per_point(study: Path, run: Run) -> None:
-    code, out, err = run("front")
+    _, out, err = run("front")
     rows = table(out)
     assert [int(row["trial"]) for row in rows] == list(results_fixture.make().front)
     assert all("\N{PLUS-MINUS SIGN}" in row["accuracy %"] for row in rows)
@@ -229,25 +229,3 @@ def test_against_shows_differences_with_errors(study: Path, run: Run) -> None:
 
 def test_a_trial_against_itself_differs_nowhere(study: Path, run: Run) -> None:
     assert "\n\n" not in run("show", "1", "--against", "1")[1]
-
-
-# --- report -----------------------------------------------------------------------------------
-
-
-def test_report_writes_beside_the_study_and_prints_the_path(study: Path, run: Run) -> None:
-    code, out, _ = run("report", "--plotly", "cdn")
-    assert (code, out) == (0, "a.html\n")
-    assert Path("a.html").read_text().startswith("<!doctype html>")
-
-
-def test_report_to_stdout(study: Path, run: Run) -> None:
-    code, out, _ = run("report", "-o", "-", "--plotly", "cdn")
-    assert code == 0
-    assert out.rstrip().endswith("</html>")
-    assert not Path("a.html").exists()
-
-
-def test_report_into_a_folder_that_is_not_there(study: Path, run: Run) -> None:
-    code, out, err = run("report", "-o", "none/r.html", "--plotly", "cdn")
-    assert (code, out) == (2, "")
-    assert "`none/r.html` cannot be written" in err

@@ -127,7 +127,7 @@ def load(
     model.eval().to(device)
     missing = {str(key).rsplit(".", 1)[0] for key in info["missing_keys"]}
     head = head_paths(model, missing)
-    return Checkpoint(name_of(source), str(place), model, tokenizer, head, _digest(model))
+    return Checkpoint(name_of(source), str(place), model, tokenizer, head, _digest(model, head))
 
 
 def head_paths(model: Any, missing: set[str]) -> tuple[str, ...]:
@@ -153,11 +153,13 @@ def _pad(tokenizer: Any, model: Any, source: str) -> None:
     model.config.pad_token_id = tokenizer.pad_token_id
 
 
-def _digest(model: Any) -> str:
-    """Digest of every weight's name, shape and first values."""
+def _digest(model: Any, head: tuple[str, ...]) -> str:
+    """Digest of the name, shape and first values of every weight that came with the checkpoint."""
+    drawn = tuple(f"{path}." for path in head)
     rows = [
         (name, list(p.shape), p.detach().flatten()[:16].float().tolist())
-        for name, p in model.base_model.named_parameters()
+        for name, p in model.named_parameters()
+        if not name.startswith(drawn)
     ]
     return digest.of_json(rows)
 

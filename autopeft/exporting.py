@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from autopeft import about, catalog, results, weights
 from autopeft.bundle import Bundle
-from autopeft.errors import ExportError, StudyError
+from autopeft.errors import StudyError
+from autopeft.export import check_folder
 from autopeft.export import export as write
 from autopeft.ledger import Ledger
 from autopeft.settings import Settings
@@ -45,8 +46,7 @@ def export(
     ledger = Ledger.open(path)
     found = results.read(ledger)
     trial = results.choose(found, which)
-    if reason := exporter.refuses(trial.configuration, catalog.modules.all()):
-        raise ExportError(f"`{target}` cannot hold trial {trial.number}: {reason}")
+    check_folder(folder)
     bench = build(Settings.restored(ledger.about["settings"]), note=note)
     now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
     about.check_digests(ledger.about, now, str(path))

@@ -42,6 +42,8 @@ class Ledger:
     def __init__(self, path: Path, study: Study) -> None:
         self.path = path
         self.study = study
+        # Optuna copies every attribute on each access.
+        self._facts = dict(study.user_attrs)
 
     # --- opening ------------------------------------------------------------------------------
 
@@ -99,7 +101,7 @@ class Ledger:
     @property
     def about(self) -> dict[str, Any]:
         """What the study is about."""
-        return dict(self.study.user_attrs["about"])
+        return dict(self._facts["about"])
 
     @property
     def objectives(self) -> dict[str, str]:
@@ -111,10 +113,11 @@ class Ledger:
         """Store a fact that a resumed search must find again."""
         with writing(self.path):
             self.study.set_user_attr(name, value)
+        self._facts[name] = value
 
     def recall(self, name: str) -> Any:
         """A remembered fact, or None."""
-        return self.study.user_attrs.get(name)
+        return self._facts.get(name)
 
     # --- asking -------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class Rounds:
         done = [t.state.is_finished() for t in self.ledger.trials()]
         start, end = 0, len(self.defaults)
         size = int(self.ledger.about["batch"])
-        while len(done) >= end and all(done[start:end]):
+        while start < self.total and len(done) >= min(end, self.total) and all(done[start:end]):
             start, end = end, end + size
         return start, min(end, self.total)
 

@@ -374,7 +374,7 @@ class Exporter:
     refuses: Callable[[Configuration, Mapping[str, PeftModule]], str]
     """Why the target cannot express the configuration, or an empty string."""
     write: Callable[[Any, Path], list[Path]]
-    """(bundle: `training.bundle.Bundle`, folder) -> files written, checked by loading them back."""
+    """(bundle: `bundle.Bundle`, folder) -> files written, checked by loading them back."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autopeft import catalog, checkpoint
@@ -80,8 +80,20 @@ def build(settings: Settings, *, note: Note = lambda text: None) -> Workbench:
         dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
         offline=settings.offline,
     )
-    backbone = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
+    backbone = backbone_of(loaded)
     return _assemble(settings, data, task, metric, loaded=loaded, backbone=backbone)
+
+
+def backbone_of(loaded: Checkpoint) -> Backbone:
+    """The backbone of a checkpoint; a pooler that it came without counts as part of the head."""
+    found = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
+    total = found.parameters + found.head_parameters
+    head = sum(
+        p.numel()
+        for path in loaded.head
+        for p in loaded.model.get_submodule(path).parameters(recurse=False)
+    )
+    return replace(found, parameters=total - head, head_parameters=head)
 
 
 def load_data(settings: Settings) -> TaskData:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 
 from autopeft.cli import options, output
@@ -52,6 +49,9 @@ def _standing(check: Check) -> str:
 
 def checks() -> Iterator[Check]:
     """Every check, the needed ones first."""
+    import platform
+    import tempfile
+
     from autopeft import __version__
 
     yield Check("autopeft", __version__, ok=True, needed=True)
@@ -67,6 +67,8 @@ def checks() -> Iterator[Check]:
 
 
 def _package(name: str) -> Check:
+    from importlib import metadata
+
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -76,6 +78,8 @@ def _package(name: str) -> Check:
 
 def _folder(name: str, folder: Path) -> Check:
     """Whether a file can really be written there."""
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile(dir=folder) as file:
             file.write(b"autopeft")

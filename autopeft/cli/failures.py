@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import re
-import tempfile
 import traceback
 from difflib import get_close_matches
-from importlib import metadata
 
 import typer
 
@@ -72,6 +69,8 @@ def _storage(error: OSError) -> str:
 
 def _unexpected(error: BaseException) -> None:
     """Keep the traceback in a file and say where it is."""
+    import tempfile
+
     report = "".join(traceback.format_exception(error))
     message = (
         f"unexpected {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -89,6 +88,9 @@ def _unexpected(error: BaseException) -> None:
 
 def versions() -> str:
     """What a report of a failure needs: versions and the system."""
+    import platform
+    from importlib import metadata
+
     parts = [f"autopeft {__version__}", f"python {platform.python_version()}"]
     for name in ("torch", "transformers", "optuna"):
         try:

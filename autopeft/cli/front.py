@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from autopeft.cli import options, output
-from autopeft.types import ObjectiveInfo, Results, TrialRecord
+
+if TYPE_CHECKING:
+    from autopeft.types import ObjectiveInfo, Results, TrialRecord
 
 
 def front(

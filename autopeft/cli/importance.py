@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from autopeft.cli import options, output
 from autopeft.cli.output import Table
-from autopeft.types import Backbone, Scores
+
+if TYPE_CHECKING:
+    from autopeft.types import Backbone, Scores
 
 
 def importance(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autopeft.cli import options, output
-from autopeft.types import Backbone, Site
+
+if TYPE_CHECKING:
+    from autopeft.types import Backbone, Site
 
 
 def inspect(

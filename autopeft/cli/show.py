@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from autopeft.cli import options, output
-from autopeft.types import Results, TrialRecord
+
+if TYPE_CHECKING:
+    from autopeft.types import Results, TrialRecord
+
 
 FORMATS = ("text", "yaml", "json", "python")
 

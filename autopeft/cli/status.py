@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autopeft.cli import options, output
-from autopeft.types import Results
+
+if TYPE_CHECKING:
+    from autopeft.types import Results
 
 
 def status(study: options.Study = "", json: options.Json = False) -> None:

@@ -6,13 +6,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autopeft.errors import StudyError
 from autopeft.settings import Settings
 from autopeft.space import Space
 from autopeft.types import Backbone, Direction, Objective, ObjectiveInfo, Site
-from autopeft.workbench import Workbench
+
+if TYPE_CHECKING:
+    from autopeft.workbench import Workbench
 
 PACKAGES = ("autopeft", "torch", "transformers", "peft", "optuna", "botorch")
 

@@ -13,6 +13,8 @@ from autopeft import budget, digest
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Site
 
 LEARNING_RATE = 1e-3
+HIGH_LEARNING_RATE = 3e-3
+"""Short runs need more than the usual rate, and an untuned rate outweighs the choice of module."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,19 @@ class _Default:
     module: str
     size: int
     where: Callable[[Site, int], bool]
+    learning_rate: float = LEARNING_RATE
 
 
 QUERY_VALUE = ("attention.query", "attention.value", "attention.qkv")
 DEFAULTS = (
     _Default("LoRA r={} on q,v", "lora", 8, lambda s, depth: s.role in QUERY_VALUE),
+    _Default(
+        "LoRA r={} on q,v, rate 3e-3",
+        "lora",
+        8,
+        lambda s, depth: s.role in QUERY_VALUE,
+        HIGH_LEARNING_RATE,
+    ),
     _Default("LoRA r={} on all linears", "lora", 8, lambda s, depth: True),
     _Default(
         "LoRA r={} on q,v of the upper half",
@@ -50,18 +60,17 @@ def baselines(
     modules: Mapping[str, PeftModule],
     *,
     limit: float,
-    learning_rate: float = LEARNING_RATE,
 ) -> list[Baseline]:
     """The defaults that this backbone can hold within `limit` parameters, and the head alone."""
     found: dict[str, Baseline] = {}
     for default in DEFAULTS:
         for size in _sizes(default.size):
-            one = _build(default, size, backbone, modules, learning_rate)
+            one = _build(default, size, backbone, modules)
             placed = bool(one.configuration.placements)
             if placed and budget.count(one.configuration, backbone, modules).parameters <= limit:
                 found.setdefault(digest.of_configuration(one.configuration), one)
                 break
-    alone = Baseline("head only", Configuration((), learning_rate))
+    alone = Baseline("head only", Configuration((), HIGH_LEARNING_RATE))
     return [*found.values(), alone]
 
 
@@ -76,7 +85,6 @@ def _build(
     size: int,
     backbone: Backbone,
     modules: Mapping[str, PeftModule],
-    learning_rate: float,
 ) -> Baseline:
     piece = modules[default.module]
     settings = {**piece.defaults, piece.size: size}
@@ -85,4 +93,4 @@ def _build(
         for site in backbone.sites
         if site.kind == piece.kind and default.where(site, len(backbone.layers))
     )
-    return Baseline(default.label.format(size), Configuration(placements, learning_rate))
+    return Baseline(default.label.format(size), Configuration(placements, default.learning_rate))

@@ -54,8 +54,15 @@ def rate_text(value: float) -> str:
 
 
 def _with_error(value: float, error: float, decimals: int) -> str:
-    """The value and its error, to the first digit of the error; alone if the error is tiny."""
-    wanted = max(0, -math.floor(math.log10(error))) if 0 < error < math.inf else math.inf
+    """The value to the digits that its error leaves; alone if the error is tiny.
+
+    An error that begins with 1 or 2 keeps two digits, as rounding it to one would change it much.
+    """
+    if not 0 < error < math.inf:
+        return f"{value:.{decimals}f}"
+    exponent = math.floor(math.log10(error))
+    digits = 1 if error / 10**exponent >= 3 else 2
+    wanted = max(0, digits - 1 - exponent)
     if wanted > decimals + 2:
         return f"{value:.{decimals}f}"
     return f"{value:.{wanted}f} \N{PLUS-MINUS SIGN} {error:.{wanted}f}"

@@ -57,6 +57,7 @@ def read(ledger: Ledger) -> Results:
             t.measurements["seconds"].value for t in trials if "seconds" in t.measurements
         ),
         "command": ledger.recall("command") or "",
+        "trials": ledger.recall("trials"),
     }
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
 

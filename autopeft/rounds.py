@@ -45,6 +45,7 @@ class Rounds:
     def run(self) -> None:
         """Batches of trials until there are enough."""
         self.bench.evaluator.planner.widths.update(restored(self.ledger.recall("widths") or {}))
+        self.ledger.remember("trials", self.total)
         self.progress.trials(self._finished(), self.total)
         exhausted = False
         while not exhausted:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autopeft import about, catalog, checkpoint, journal, results
+from autopeft import about, catalog, journal, results
 from autopeft.baselines import baselines
 from autopeft.design import design, with_design
 from autopeft.errors import StudyError
@@ -33,13 +33,6 @@ if TYPE_CHECKING:
 
 BATCH = {"cpu": 8, "cuda": 16}
 """How many configurations are asked for at once."""
-
-
-def default_path(settings: Settings) -> Path:
-    """`<model>-<dataset>.journal` in the current folder."""
-    dataset = Path(settings.dataset.rstrip("/")).name if settings.dataset else "docstring-origin"
-    stem = dataset.rsplit(".", 1)[0] if "." in dataset else dataset
-    return Path(f"{checkpoint.name_of(settings.model)}-{stem}.journal")
 
 
 def run(settings: Settings, path: Path, progress: Progress, *, command: str = "") -> Results:

@@ -12,7 +12,7 @@ QUICKSTART_STEPS = 60
 STEPS = {"cpu": 100, "cuda": 300}
 QUICKSTART_LENGTH = 32
 LENGTH = 128
-TRIALS = {"cpu": 24, "cuda": 64}
+TRIALS = {"cpu": 20, "cuda": 64}
 
 
 @dataclass(frozen=True)

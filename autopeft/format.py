@@ -61,7 +61,7 @@ def _with_error(value: float, error: float, decimals: int) -> str:
     if not 0 < error < math.inf:
         return f"{value:.{decimals}f}"
     exponent = math.floor(math.log10(error))
-    digits = 1 if error / 10**exponent >= 3 else 2
+    digits = 1 if round(error / 10**exponent, 6) >= 3 else 2
     wanted = max(0, digits - 1 - exponent)
     if wanted > decimals + 2:
         return f"{value:.{decimals}f}"

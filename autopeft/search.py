@@ -70,6 +70,8 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
             about.check_digests(ledger.about, now, str(path))
+        progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
+        progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
         rounds = Rounds(
             settings=settings,
             bench=bench,
@@ -112,3 +114,9 @@ def _create(
     ledger = Ledger.create(path, {n: o.direction for n, o in objectives.items()}, facts)
     stack.enter_context(journal.locked(path))
     return ledger
+
+
+def _how(bench: Workbench) -> str:
+    """The protocol in words."""
+    protocol = bench.evaluator.protocol
+    return f"{protocol.steps} steps of {protocol.batch} x up to {protocol.length} tokens"

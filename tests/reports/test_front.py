@@ -129,14 +129,14 @@ def test_nothing_within_the_limits_is_a_figure_too(view: View) -> None:
 
 def test_hover_is_in_words_and_escaped(view: View) -> None:
     words = view.data(fixture.make())["words"]
-    assert words["23"].startswith("#23 lora 4<br>accuracy 90.3 ± 0.2 %<br>trainable")
+    assert words["23"].startswith("#23 lora 4<br>accuracy 90.34 ± 0.21 %<br>trainable")
     assert "3/6 layers<br>learning rate 0.0001<br>front, model" in words["23"]
     assert "<b>" not in words["2"]
 
 
 def test_the_figure_is_described_in_a_sentence(view: View) -> None:
     html = view.html(fixture.make())
-    assert 'role="img" aria-label="18 trials are on the front, from 83.2 ± 0.2 % accuracy' in html
+    assert 'role="img" aria-label="18 trials are on the front, from 83.17 ± 0.24 % accuracy' in html
     assert html.count('value="accuracy" selected') == 1
     alone = view.html(fixture.of_trials((trial(0, 80, 1, 5e8),)))
     assert "One trial is on the front: 80.0 % accuracy at 1.00 % trainable parameters." in alone

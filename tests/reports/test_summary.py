@@ -82,7 +82,7 @@ def test_a_card_has_its_numbers_and_its_command(view: View) -> None:
     assert "autopeft export 'studies/" in found
     assert "82,944, and 1,538 in the head" in found
     assert "active layers3/6" in found
-    assert "1.133 ± 0.002 GB" in found
+    assert "1.1333 ± 0.0020 GB" in found
 
 
 def test_memory_comes_from_the_measurements_when_it_is_no_objective(view: View) -> None:

@@ -55,7 +55,7 @@ def test_a_row_says_everything_in_words(html: str) -> None:
         "#21",
         "88.4 ± 0.3 %",
         "0.180 %",
-        "892 ± 2 MB",
+        "891.6 ± 2.0 MB",
         "lora 1-4, serial_adapter 6",
         "2/6",
         "0.001",

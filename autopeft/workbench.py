@@ -31,6 +31,7 @@ from autopeft.types import (
 
 GPU_PACK = 32
 CPU_PACK = 8
+DTYPES = ("bfloat16", "float16", "float32", "float64")
 Note = Callable[[str], None]
 
 
@@ -77,7 +78,7 @@ def build(settings: Settings, *, note: Note = lambda text: None) -> Workbench:
         architecture=task.architecture,
         outputs=task.outputs(data),
         device=device,
-        dtype=settings.dtype or ("float32" if device == "cpu" else "bfloat16"),
+        dtype=choose_dtype(settings.dtype, device),
         offline=settings.offline,
     )
     backbone = backbone_of(loaded)
@@ -133,6 +134,19 @@ def choose_device(name: str) -> str:
         raise MissingError(
             f"there is no `{name}` here", hint="`autopeft doctor` shows what there is"
         )
+    return name
+
+
+def choose_dtype(name: str, device: str) -> str:
+    """The named type of the frozen weights, or the device's default.
+
+    Raises:
+        UsageError: no such type can be trained on.
+    """
+    if not name:
+        return "float32" if device == "cpu" else "bfloat16"
+    if name not in DTYPES:
+        raise catalog.unknown("dtype", name, list(DTYPES))
     return name
 
 

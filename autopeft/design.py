@@ -19,11 +19,11 @@ from autopeft.types import (
     Scores,
 )
 
-LEARNING_RATE = 1e-3
-SHARES = (0.9, 0.45, 0.2)
+LEARNING_RATE = 3e-3
+SHARES = (0.9, 0.3)
 """Shares of the budget at which importance is asked for an allocation."""
 RANK = 4
-SPREAD = 6
+SPREAD = 4
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def design(
         point = _fitted(problem, configuration)
         if point is not None:
             found.setdefault(digest.of_configuration(space.decode(point)), (point, origin))
-    count = SPREAD + len(space.dimensions) // 4
+    count = SPREAD + len(space.dimensions) // 8
     for point in spread(problem, count, problem.seed):
         found.setdefault(digest.of_configuration(space.decode(point)), (point, "spread"))
     points = tuple(point for point, _ in found.values())
@@ -74,16 +74,14 @@ def _important(
         for share in SHARES:
             placed = method.allocate(scores, backbone, int(share * limit), {"rank": RANK})
             yield Configuration(placed, LEARNING_RATE), f"importance: {name}"
-            yield _active_like(space, placed), f"importance: {name}"
+        yield _active_like(space, placed), f"importance: {name}"
 
 
 def _upper(space: Space, backbone: Backbone) -> Iterator[tuple[Configuration, str]]:
     """Every module at a small size in the upper layers only: least memory, fastest to train."""
-    depth = len(backbone.layers)
-    for share in (0.5, 0.25):
-        first = depth - max(1, round(share * depth))
-        kept = [p for p in _small(space) if backbone.site(p.site).layer >= first]
-        yield Configuration(tuple(kept), LEARNING_RATE), "upper layers"
+    first = len(backbone.layers) // 2
+    kept = [p for p in _small(space) if backbone.site(p.site).layer >= first]
+    yield Configuration(tuple(kept), LEARNING_RATE), "upper layers"
 
 
 def _active_like(space: Space, placed: Sequence[Placement]) -> Configuration:

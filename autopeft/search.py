@@ -31,7 +31,7 @@ from autopeft.workbench import Workbench, build
 if TYPE_CHECKING:
     pass
 
-BATCH = {"cpu": 8, "cuda": 16}
+BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
 
 

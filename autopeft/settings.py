@@ -12,7 +12,7 @@ QUICKSTART_STEPS = 60
 STEPS = {"cpu": 100, "cuda": 300}
 QUICKSTART_LENGTH = 32
 LENGTH = 128
-TRIALS = {"cpu": 20, "cuda": 64}
+TRIALS = {"cpu": 18, "cuda": 64}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
     train_batch: int = 0
     """Rows for which peak memory is stated; 0 for `batch`."""
     train_length: int = 0
-    validation_rows: int = 480
+    validation_rows: int = 400
     train_rows: int = 0
     pack: int = 0
     """Largest number of configurations in a pack; 0 to measure what pays."""

@@ -97,8 +97,8 @@ def search(
         ),
     ] = 0,
     validation_rows: Annotated[
-        int, option("--validation-rows", metavar="N", help="Most rows to score on [default: 480]")
-    ] = 480,
+        int, option("--validation-rows", metavar="N", help="Most rows to score on [default: 400]")
+    ] = 400,
     train_rows: options.TrainRows = 0,
     pack: Annotated[
         int,

@@ -43,7 +43,7 @@ def search(
             "-n",
             "--trials",
             metavar="N",
-            help="Trials in all, the defaults included [default: 24 on a CPU, 64 on a GPU]",
+            help="Trials in all, the defaults included [default: 18 on a CPU, 64 on a GPU]",
         ),
     ] = 0,
     budget: Annotated[

@@ -151,7 +151,7 @@ def uncertainty(results: Results) -> str:
         text += f" over {rows} validation rows"
     if count := seed_count(seeds):
         text += f" and {count} seed{'s' if count > 1 else ''}"
-    return text + "; a value without it is exact."
+    return text + "; a value without it is exact or predicted."
 
 
 def seed_count(seeds: Any) -> int:

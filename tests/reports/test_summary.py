@@ -102,7 +102,7 @@ def test_a_study_that_recorded_little_still_has_a_summary(view: View) -> None:
     bare = dataclasses.replace(trial(0, 88, 0.1), provenance={}, measurements={})
     results = dataclasses.replace(fixture.of_trials((bare,)), info={})
     found = text(view.html(results))
-    assert "one standard error of accuracy; a value without it is exact." in found
+    assert "one standard error of accuracy; a value without it is exact or predicted." in found
     assert "No default was trained" in found
 
 

@@ -81,6 +81,11 @@ def sentences(
             f"the end ({correlation.value:.2f}, 95 % interval {correlation.low:.2f} to "
             f"{correlation.high:.2f}): differences within the error bars may not last."
         )
+    if len(trials) > 1 and front:
+        found.append(
+            f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
+            "flatter it: score it on the report split before quoting a number."
+        )
     if front and _late(trials, front):
         found.append("The front is not yet stable: its newest point came in the last five trials.")
     return found

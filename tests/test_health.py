@@ -1,0 +1,105 @@
+"""Warnings about a study, and the rank correlation of early with last scores."""
+
+from __future__ import annotations
+
+import pytest
+
+from autopeft import health
+from autopeft.types import Configuration, Measured, TrialRecord
+
+
+def trial(
+    number: int,
+    accuracy: float,
+    *,
+    early: float | None = None,
+    trained: float = 10.0,
+    error: float = 0.5,
+    state: str = "complete",
+) -> TrialRecord:
+    curve = [
+        {"step": 5, "train_loss": 1.0, "score": accuracy if early is None else early},
+        {"step": 10, "train_loss": 0.5, "score": accuracy},
+    ]
+    return TrialRecord(
+        number=number,
+        state=state,  # type: ignore[arg-type]
+        origin="gp",
+        configuration=Configuration((), 1e-3),
+        objectives={"accuracy": Measured(accuracy, error)},
+        feasible=True,
+        point={},
+        measurements={"trainable": Measured(trained), "frozen": Measured(1000.0)},
+        provenance={"curve": curve},
+    )
+
+
+def test_early_scores_that_rank_alike_correlate_fully() -> None:
+    found = health.early_correlation([trial(i, float(i)) for i in range(12)])
+    assert found is not None
+    assert found.value == pytest.approx(1.0)
+    assert found.low == pytest.approx(1.0)
+    assert found.trials == 12
+    assert found.share == 0.5
+
+
+def test_early_scores_that_rank_in_reverse() -> None:
+    found = health.early_correlation([trial(i, float(i), early=-float(i)) for i in range(12)])
+    assert found is not None
+    assert found.value == pytest.approx(-1.0)
+
+
+def test_the_known_value_of_spearman() -> None:
+    """Swapping neighbours in pairs of 10: 1 - 6 * 10 / (10 * 99) = 0.939."""
+    early = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]
+    found = health.early_correlation([trial(i, float(i), early=e) for i, e in enumerate(early)])
+    assert found is not None
+    assert found.value == pytest.approx(1 - 60 / 990)
+    assert found.low < found.value < found.high
+
+
+def test_too_few_or_equal_trials_give_no_correlation() -> None:
+    assert health.early_correlation([trial(i, float(i)) for i in range(5)]) is None
+    assert health.early_correlation([trial(i, 1.0) for i in range(12)]) is None
+    assert health.early_correlation([]) is None
+
+
+def words(trials: list[TrialRecord], front: list[TrialRecord], budget: float = 100.0) -> str:
+    correlation = health.early_correlation(trials)
+    return " ".join(health.sentences(trials, front, budget_percent=budget, correlation=correlation))
+
+
+def test_failures_are_counted() -> None:
+    trials = [trial(0, 50.0), trial(1, 0.0, state="failed")]
+    assert "1 of 2 trials failed" in words(trials, trials[:1])
+
+
+def test_points_that_cannot_be_told_apart() -> None:
+    front = [trial(0, 50.0), trial(1, 50.4), trial(2, 40.0)]
+    assert "2 points of the front are within one standard error" in words(front, front)
+    assert "within one standard error" not in words(front, [front[0], front[2]])
+
+
+def test_a_binding_budget() -> None:
+    front = [trial(0, 50.0, trained=5.0)]
+    assert "whole budget" in words(front, front, budget=0.5)
+    assert "whole budget" not in words(front, front, budget=5.0)
+    assert "whole budget" not in words(front, front, budget=100.0)
+
+
+def test_a_weak_proxy_is_said() -> None:
+    early = [3, 9, 1, 7, 0, 8, 2, 6, 5, 4]
+    trials = [trial(i, float(i), early=e) for i, e in enumerate(early)]
+    assert "rank the trials weakly" in words(trials, [])
+    strong = [trial(i, float(i)) for i in range(10)]
+    assert "weakly" not in words(strong, [])
+
+
+def test_a_front_that_still_moves() -> None:
+    trials = [trial(i, 50.0 + i) for i in range(12)]
+    assert "not yet stable" in words(trials, [trials[11]])
+    assert "not yet stable" not in words(trials, [trials[3]])
+
+
+def test_nothing_finished_says_nothing() -> None:
+    assert words([], []) == ""

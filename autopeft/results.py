@@ -137,9 +137,8 @@ def choose(results: Results, which: str) -> TrialRecord:
     front = [results.trial(number) for number in results.front]
     if not front:
         raise NothingFits(f"`{results.study}` has no finished trial within its limits")
-    pair = results.objectives[:2]
-    values = [[t.objectives[o.name].value for o in pair] for t in front]
-    directions = [o.direction for o in pair]
+    values = [[t.objectives[o.name].value for o in results.objectives] for t in front]
+    directions = [o.direction for o in results.objectives]
     if which == "best":
         return front[pareto.smallest_within(values, directions, 0.0)]
     if which == "knee":

@@ -34,6 +34,7 @@ def describe(
         "space": space.name,
         "space_size": space.size,
         "space_dimensions": len(space.dimensions),
+        "learning_rates": _ends(space),
         "budget_percent": bench.settings.budget,
         "memory_limit": bench.settings.memory,
         "splits": {
@@ -57,6 +58,12 @@ def describe(
         "objectives": {name: _info(piece) for name, piece in objectives.items()},
         "backbone": asdict(bench.backbone),
     }
+
+
+def _ends(space: Space) -> list[float]:
+    """Lowest and highest learning rate."""
+    rates = [float(rate) for rate in space.dimensions[space.learning_rate].values]
+    return [min(rates), max(rates)]
 
 
 def _info(objective: Objective) -> dict[str, str]:

@@ -61,6 +61,7 @@ def sentences(
     front: Sequence[TrialRecord],
     *,
     budget_percent: float,
+    learning_rates: Sequence[float],
     correlation: Correlation | None,
 ) -> list[str]:
     """Warnings about a study, most important first."""
@@ -75,6 +76,11 @@ def sentences(
         )
     if _binds(front, budget_percent):
         found.append("The most accurate point uses the whole budget: a larger one may do better.")
+    if front and _best(front).configuration.learning_rate in (learning_rates or ()):
+        found.append(
+            "The most accurate point is at an end of the learning rates of the space: a wider "
+            "range may do better."
+        )
     if correlation is not None and correlation.low < WEAK:
         found.append(
             f"Scores at {correlation.share:.0%} of the steps rank the trials weakly like those at "
@@ -91,6 +97,11 @@ def sentences(
     return found
 
 
+def _best(front: Sequence[TrialRecord]) -> TrialRecord:
+    """The most accurate; the first objective is always the trained one."""
+    return max(front, key=lambda t: next(iter(t.objectives.values())).value)
+
+
 def _tied(front: Sequence[TrialRecord]) -> int:
     scores = [next(iter(t.objectives.values())) for t in front]
     best = max(scores, key=lambda m: m.value)
@@ -100,7 +111,7 @@ def _tied(front: Sequence[TrialRecord]) -> int:
 def _binds(front: Sequence[TrialRecord], budget_percent: float) -> bool:
     if not front or budget_percent >= 100:
         return False
-    best = max(front, key=lambda t: next(iter(t.objectives.values())).value)
+    best = _best(front)
     used = best.measurements["trainable"].value / best.measurements["frozen"].value
     return 100 * used >= BINDING * budget_percent
 

@@ -39,7 +39,7 @@ class Limits:
 
 
 def chosen_objectives(names: tuple[str, ...]) -> dict[str, Objective]:
-    """The objectives by name.
+    """The objectives by name, the one that is measured by training first.
 
     Raises:
         UsageError: one is unknown or repeated, or not exactly one is measured by training.
@@ -51,9 +51,9 @@ def chosen_objectives(names: tuple[str, ...]) -> dict[str, Objective]:
     if len(trained) != 1:
         hint = "`--objective accuracy` and any of the others"
         raise UsageError("exactly one objective must be measured by training", hint=hint)
-    if not 1 <= len(found) <= 3:
+    if len(found) > 3:
         raise UsageError(f"{len(found)} objectives are too many to search", hint="use up to three")
-    return found
+    return {trained[0]: found[trained[0]], **found}
 
 
 def importance(bench: Workbench, spec: SpaceSpec, ledger: Ledger | None, note: Note) -> Importance:

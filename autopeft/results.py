@@ -51,6 +51,7 @@ def read(ledger: Ledger) -> Results:
             trials,
             [t for t in trials if t.number in front],
             budget_percent=facts["budget_percent"],
+            learning_rates=facts["learning_rates"],
             correlation=correlation,
         ),
         "seconds": sum(

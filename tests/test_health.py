@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from autopeft import health
@@ -66,7 +68,15 @@ def test_too_few_or_equal_trials_give_no_correlation() -> None:
 
 def words(trials: list[TrialRecord], front: list[TrialRecord], budget: float = 100.0) -> str:
     correlation = health.early_correlation(trials)
-    return " ".join(health.sentences(trials, front, budget_percent=budget, correlation=correlation))
+    return " ".join(
+        health.sentences(
+            trials,
+            front,
+            budget_percent=budget,
+            learning_rates=[1e-4, 1e-2],
+            correlation=correlation,
+        )
+    )
 
 
 def test_failures_are_counted() -> None:
@@ -85,6 +95,13 @@ def test_a_binding_budget() -> None:
     assert "whole budget" in words(front, front, budget=0.5)
     assert "whole budget" not in words(front, front, budget=5.0)
     assert "whole budget" not in words(front, front, budget=100.0)
+
+
+def test_a_learning_rate_at_the_end_of_its_range() -> None:
+    inside, edge = trial(0, 50.0), trial(1, 60.0)
+    edge = dataclasses.replace(edge, configuration=Configuration((), 1e-2))
+    assert "end of the learning rates" in words([inside, edge], [inside, edge])
+    assert "end of the learning rates" not in words([inside], [inside])
 
 
 def test_a_weak_proxy_is_said() -> None:

@@ -103,12 +103,6 @@ class Ledger:
         """What the study is about."""
         return dict(self._facts["about"])
 
-    @property
-    def objectives(self) -> dict[str, str]:
-        """Objective name -> direction, in order."""
-        names = self.study.metric_names or []
-        return {n: d.name.lower() for n, d in zip(names, self.study.directions, strict=True)}
-
     def remember(self, name: str, value: Any) -> None:
         """Store a fact that a resumed search must find again."""
         with writing(self.path):

@@ -25,7 +25,6 @@ TOP_KEYS = (
     "blocks",
     "importance",
     "dimensions",
-    "constraints",
 )
 DIMENSION_KEYS = (*DOMAINS, "log", "per", "when")
 
@@ -58,7 +57,6 @@ class SpaceSpec:
     importance: str
     """Importance method that places the modules, or empty."""
     dimensions: tuple[DimensionSpec, ...]
-    constraints: tuple[str, ...]
     source: str
     digest: str
 
@@ -138,7 +136,6 @@ class _Reader:
             blocks=blocks,
             importance=str(data.get("importance") or ""),
             dimensions=dimensions,
-            constraints=tuple(str(c) for c in data.get("constraints") or ()),
             source=self.source,
             digest=digest.of_json(data),
         )

@@ -55,7 +55,6 @@ class Trained:
     """One job after training."""
 
     rungs: tuple[Rung, ...]
-    first_loss: float
     finite: bool
     tensors: dict[str, torch.Tensor]
     """As `Pack.export`; empty when not finite."""
@@ -109,12 +108,10 @@ def train(
                 _record(rungs, step + 1, losses, found)
             progress(step + 1)
     alive = optimiser.alive.tolist()
-    start = losses[0].tolist()
     seconds = (time.perf_counter() - started) / pack.count
     return [
         Trained(
             tuple(rungs[k]),
-            start[k],
             alive[k] and bool(losses[-1][k].isfinite()),
             pack.export(k) if alive[k] else {},
             seconds,

@@ -125,7 +125,7 @@ class Pack(nn.Module):
     def _share_trunk(self, model: nn.Module) -> list[Any]:
         """Hooks that narrow the trunk to the batch's own rows and repeat what it gives."""
         stacks = {path.rsplit(".", 1)[0] for path in self.backbone.layers}
-        if self.count == 1 or self.entry == 0 or len(stacks) > 1:
+        if self.entry == 0 or len(stacks) > 1:
             return []
         trunk = [model.get_submodule(path) for path in self.backbone.layers[: self.entry]]
         handles: list[Any] = [

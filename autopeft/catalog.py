@@ -20,6 +20,7 @@ from autopeft import space_file
 from autopeft.errors import UsageError
 from autopeft.space_file import SpaceSpec
 from autopeft.types import (
+    Allocator,
     Exporter,
     Family,
     ImportanceMethod,
@@ -112,6 +113,7 @@ backbones: Shelf[Family] = Shelf("autopeft.backbones", "FAMILY", "backbone famil
 samplers: Shelf[SamplerPiece] = Shelf("autopeft.samplers", "SAMPLER", "sampler")
 exporters: Shelf[Exporter] = Shelf("autopeft.exporters", "EXPORTER", "export target")
 importance: Shelf[ImportanceMethod] = Shelf("autopeft.importance", "METHOD", "importance method")
+allocators: Shelf[Allocator] = Shelf("autopeft.allocators", "ALLOCATOR", "allocator")
 tasks: Shelf[Task] = Shelf("autopeft.tasks", "TASK", "task")
 objectives: Shelf[Objective] = Shelf("autopeft.objectives", "OBJECTIVE", "objective")
 views: Shelf[View] = Shelf("autopeft.reports", "VIEW", "view")

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from autopeft import digest
+from autopeft.allocation import allocate
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.problem import Problem
 from autopeft.space import Space
 from autopeft.types import (
     Backbone,
     Configuration,
-    ImportanceMethod,
     Placement,
     Point,
     Scores,
@@ -40,7 +40,7 @@ def design(
     backbone: Backbone,
     *,
     limit: int,
-    importance: Mapping[str, tuple[ImportanceMethod, Scores]],
+    importance: Mapping[str, Scores],
 ) -> Design:
     """The initial design of a problem.
 
@@ -48,7 +48,7 @@ def design(
         problem: with an empty design.
         backbone: its layers and sites.
         limit: PEFT parameters at the budget.
-        importance: methods with their scores.
+        importance: scores by the name of their method.
     """
     space = problem.space
     wanted = [*_important(space, backbone, limit, importance), *_upper(space, backbone)]
@@ -68,11 +68,11 @@ def _important(
     space: Space,
     backbone: Backbone,
     limit: int,
-    importance: Mapping[str, tuple[ImportanceMethod, Scores]],
+    importance: Mapping[str, Scores],
 ) -> Iterator[tuple[Configuration, str]]:
-    for name, (method, scores) in importance.items():
+    for name, scores in importance.items():
         for share in SHARES:
-            placed = method.allocate(scores, backbone, int(share * limit), {"rank": RANK})
+            placed = allocate([scores], backbone, int(share * limit), {"rank": RANK})
             yield Configuration(placed, LEARNING_RATE), f"importance: {name}"
         yield _active_like(space, placed), f"importance: {name}"
 

@@ -1,76 +1,52 @@
-"""Score the sites of a study's backbone with an importance method, once."""
+"""Score the sites of a study's backbone with an importance method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autopeft import catalog
-from autopeft.settings import Settings
-from autopeft.training.batches import order
-from autopeft.training.loop import train
-from autopeft.training.pack import Job, Pack
-from autopeft.types import Backbone, Configuration, Scores
-from autopeft.workbench import Workbench, build
-
-if TYPE_CHECKING:
-    import torch
-
-BATCHES = 8
-HEAD_STEPS = 20
-LEARNING_RATE = 5e-3
+from autopeft import catalog, peak_memory
+from autopeft.scoring import Scoring
+from autopeft.types import Scores
+from autopeft.workbench import Workbench
 
 
-def score(
-    settings: Settings, method: str, note: Callable[[str], None] = lambda text: None
-) -> tuple[Scores, Backbone]:
-    """Scores of every linear site for the model and data of the settings.
+def score_sites(bench: Workbench, method: str, *, seed: int | None = None) -> Scores:
+    """Scores of every linear site on search-train, with the seconds and the memory they took.
 
     Raises:
-        UsageError: there is no such method, or the data is wrong.
-    """
-    catalog.importance.load(method)
-    bench = build(settings, note=note)
-    note(f"scoring the sites with {method}")
-    return score_sites(bench, method), bench.backbone
-
-
-def score_sites(bench: Workbench, method: str) -> Scores:
-    """Scores on a few batches of search-train, after the head alone was trained for some steps.
-
-    An untrained head would send gradients of random directions into the backbone.
+        UsageError: there is no such method, or it cannot score this model or data.
     """
     piece = catalog.importance.load(method)
+    scoring = scoring_of(bench, bench.settings.seed if seed is None else seed)
+    started = time.perf_counter()
+    scores, peak = peak_memory.watched(lambda: piece.score(scoring), bench.checkpoint.device)
+    about = {
+        "seed": scoring.seed,
+        "batch": scoring.protocol.batch,
+        "split": "search-train",
+        "seconds": time.perf_counter() - started,
+        "memory": peak if math.isfinite(peak) else None,
+    }
+    return replace(scores, provenance={**scores.provenance, **about})
+
+
+def scoring_of(bench: Workbench, seed: int) -> Scoring:
+    """What an importance method works with."""
     evaluator = bench.evaluator
-    split = evaluator.splits[0]
-    pack = _trained_head(bench)
-    seed, size = evaluator.protocol.seed, evaluator.protocol.batch
-
-    def loss_of(chosen: list[int]) -> Callable[[], torch.Tensor]:
-        def loss() -> torch.Tensor:
-            with pack.attached(bench.checkpoint.model):
-                logits = pack.logits(bench.checkpoint.model, split.batch(chosen))
-                return bench.task.loss(logits, split.labels[chosen].to(logits.device))[0]
-
-        return loss
-
-    batches = [loss_of(chosen) for chosen in order(split.lengths, size, BATCHES, seed=seed)]
-    scores = piece.score(bench.checkpoint.model, bench.backbone, batches)
-    about = {"batches": BATCHES, "batch": size, "split": "search-train", "head_steps": HEAD_STEPS}
-    return Scores(scores.method, scores.site, {**scores.provenance, **about}, scores.detail)
-
-
-def _trained_head(bench: Workbench) -> Pack:
-    """A pack of the head alone after a few steps, frozen."""
-    evaluator = bench.evaluator
-    job = Job(Configuration((), LEARNING_RATE), bench.settings.seed)
-    model = bench.checkpoint.model
-    pack = Pack(model, bench.backbone, [job], modules=bench.modules, head=bench.checkpoint.head)
-    protocol = replace(evaluator.protocol, steps=HEAD_STEPS, rungs=())
-    train(model, pack, task=bench.task, protocol=protocol, splits=evaluator.splits)
-    pack.requires_grad_(False)
-    return pack
+    return Scoring(
+        model=bench.checkpoint.model,
+        backbone=bench.backbone,
+        modules=bench.modules,
+        head=bench.checkpoint.head,
+        task=bench.task,
+        protocol=evaluator.protocol,
+        splits=evaluator.splits,
+        seed=seed,
+    )
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
@@ -78,6 +54,7 @@ def to_json(scores: Scores) -> dict[str, Any]:
     return {
         "method": scores.method,
         "site": dict(scores.site),
+        "rank": {name: list(values) for name, values in scores.rank.items()},
         "provenance": dict(scores.provenance),
         "detail": dict(scores.detail),
     }
@@ -85,4 +62,6 @@ def to_json(scores: Scores) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Scores:
     """The inverse of `to_json`."""
-    return Scores(data["method"], data["site"], data["provenance"], data["detail"])
+    return Scores(
+        data["method"], data["site"], data["provenance"], data["detail"], data.get("rank", {})
+    )

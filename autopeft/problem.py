@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autopeft import budget, catalog, importance_scores
+from autopeft import allocation, budget, catalog, importance_scores
 from autopeft.errors import NothingFits, UsageError
 from autopeft.ledger import Ledger
 from autopeft.optimiser.initial_design import spread
@@ -16,8 +16,8 @@ from autopeft.space_expansion import expand
 from autopeft.space_file import SpaceSpec
 from autopeft.types import (
     Configuration,
-    ImportanceMethod,
     Objective,
+    Placement,
     Scores,
     Settings,
 )
@@ -26,7 +26,8 @@ from autopeft.workbench import Note, Workbench
 DESIGN_METHODS = ("spt",)
 """Importance methods whose allocations enter every initial design."""
 
-Importance = Mapping[str, tuple[ImportanceMethod, Scores]]
+Importance = Mapping[str, Scores]
+"""Scores by the name of the method."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +59,14 @@ def chosen_objectives(names: tuple[str, ...]) -> dict[str, Objective]:
 
 def importance(bench: Workbench, spec: SpaceSpec, ledger: Ledger | None, note: Note) -> Importance:
     """Scores of the methods that the design and the space use; from the study when it has them."""
-    names = {*DESIGN_METHODS, *([spec.importance] if spec.importance else [])}
     found = {}
-    for name in sorted(names):
+    for name in sorted({*DESIGN_METHODS, *spec.importance}):
         stored = ledger.recall(f"importance:{name}") if ledger else None
         if stored is None:
             note(f"scoring the sites with {name}")
-            scores = importance_scores.score_sites(bench, name)
+            found[name] = importance_scores.score_sites(bench, name)
         else:
-            scores = importance_scores.from_json(stored)
-        found[name] = (catalog.importance.load(name), scores)
+            found[name] = importance_scores.from_json(stored)
     return found
 
 
@@ -84,14 +83,14 @@ def expanded(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Limit
 
 
 def _allocator(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Limits) -> Allocator:
-    method, scores = found[spec.importance]
+    scores = [found[name] for name in spec.importance]
     fixed = {k: v for settings in spec.modules.values() for k, v in settings.items()}
 
-    def allocate(share: float, settings: Settings) -> tuple[object, ...]:
+    def allocate(share: float, settings: Settings) -> tuple[Placement, ...]:
         within = int(share * limits.parameters)
-        return method.allocate(scores, bench.backbone, within, {**fixed, **settings})
+        return allocation.allocate(scores, bench.backbone, within, {**fixed, **settings})
 
-    return allocate  # type: ignore[return-value]
+    return allocate
 
 
 def problem_of(

@@ -15,6 +15,7 @@ from autopeft.errors import StudyError
 from autopeft.importance_scores import to_json
 from autopeft.ledger import Ledger
 from autopeft.problem import (
+    DESIGN_METHODS,
     chosen_objectives,
     expanded,
     importance,
@@ -61,10 +62,11 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         space = expanded(bench, spec, found, limits)
         bare = problem_of(bench, space, objectives, limits)
         progress.note("laying out the first configurations")
-        plan = design(bare, bench.backbone, limit=limits.parameters, importance=found)
+        suggested = {name: found[name] for name in DESIGN_METHODS}
+        plan = design(bare, bench.backbone, limit=limits.parameters, importance=suggested)
         if ledger is None:
             ledger = _create(path, bench, space, objectives, stack)
-            for name, (_, scores) in found.items():
+            for name, scores in found.items():
                 ledger.remember(f"importance:{name}", to_json(scores))
             ledger.remember("command", command)
         else:

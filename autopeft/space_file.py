@@ -54,8 +54,8 @@ class SpaceSpec:
     groups: Mapping[str, tuple[str, ...]]
     """Group -> roles of linear sites; empty means every linear site, one group per role."""
     blocks: int
-    importance: str
-    """Importance method that places the modules, or empty."""
+    importance: tuple[str, ...]
+    """Importance methods whose scores place the modules, or empty."""
     dimensions: tuple[DimensionSpec, ...]
     source: str
     digest: str
@@ -134,7 +134,7 @@ class _Reader:
             modules=self.modules(data["modules"]),
             groups=self.groups(data.get("groups") or {}),
             blocks=blocks,
-            importance=str(data.get("importance") or ""),
+            importance=self.importance(data.get("importance") or []),
             dimensions=dimensions,
             source=self.source,
             digest=digest.of_json(data),
@@ -146,6 +146,13 @@ class _Reader:
         if not isinstance(data, dict):
             raise self.fail(["modules"], "`modules` must be a list of names or a mapping")
         return {str(name): dict(settings or {}) for name, settings in data.items()}
+
+    def importance(self, data: Any) -> tuple[str, ...]:
+        names = data if isinstance(data, list) else [data]
+        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+            message = "`importance` must be a method's name, or a list of different names"
+            raise self.fail(["importance"], message)
+        return tuple(names)
 
     def groups(self, data: Any) -> dict[str, tuple[str, ...]]:
         if not isinstance(data, dict) or not all(isinstance(v, list) and v for v in data.values()):

@@ -347,7 +347,9 @@ class Scores:
     site: Mapping[str, float]
     provenance: Mapping[str, Any]
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """Method-specific data that its `allocate` needs, JSON."""
+    """Method-specific data that its allocator needs, JSON."""
+    rank: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Site -> what its first, second, ... rank is worth; empty where the method has no ranks."""
 
     def layer(self, index: int) -> float:
         """The sum over the sites of one layer."""
@@ -356,14 +358,28 @@ class Scores:
 
 @dataclass(frozen=True)
 class ImportanceMethod:
-    """A way to score sites, and to turn the scores into placements at a parameter budget."""
+    """A way to score sites."""
 
     label: str
     paper: str
-    score: Callable[[torch.nn.Module, Backbone, Sequence[Callable[[], torch.Tensor]]], Scores]
-    """(model, backbone, one closure per batch that gives its mean loss) -> scores."""
+    score: Callable[[Any], Scores]
+    """(scoring: `scoring.Scoring`) -> scores."""
+    allocator: str
+    """Name of the allocator that turns its scores into placements unless another is asked for."""
+    cost: str
+    """What scoring takes, in words, such as `8 gradient passes`."""
+
+
+@dataclass(frozen=True)
+class Allocator:
+    """A way to turn scores into placements at a parameter budget."""
+
+    label: str
+    paper: str
     allocate: Callable[[Scores, Backbone, int, Settings], tuple[Placement, ...]]
     """(scores, backbone, parameter budget, settings) -> placements, never above the budget."""
+    defaults: Settings
+    """Its settings and their defaults."""
 
 
 @dataclass(frozen=True)

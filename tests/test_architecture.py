@@ -14,20 +14,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 MAPPED = {"search_spaces", "objectives", "reports"}
 LEAVES = {
-    *("modules", "backbones", "samplers", "exporters", "importance", "tasks"),
+    *("modules", "backbones", "samplers", "exporters", "importance", "allocators", "tasks"),
     *MAPPED,
 }
 LEVELS = (
     {"types", "errors", "roles"},
-    {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"},
+    {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
+    | {"gradient_pass", "peak_memory", "rank_budget"},
     {"progress", "report", "settings", "weights"},
     {"adapter_file", "baselines", "checkpoint", "data", "discovery", "ledger", "space_file"},
     {"docstrings", "space", "training"},
-    {"catalog", "evaluate", "optimiser", "space_expansion", "study_path"},
+    {"callbacks", "catalog", "evaluate", "optimiser", "scoring", "space_expansion", "study_path"},
+    {"allocation"},
     {"design", "loading", "testing", "workbench"},
     {"about", "bundle", "importance_scores"},
     LEAVES,
-    {"export", "problem", "results"},
+    {"export", "importance_comparison", "problem", "results"},
     {"exporting", "rounds"},
     {"search"},
     {"cli"},

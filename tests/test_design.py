@@ -58,10 +58,7 @@ def scores(favourite: str) -> Scores:
 @pytest.mark.parametrize("limit", [400, 1500, 10**6])
 def test_every_point_is_feasible_and_new(name: str, limit: int) -> None:
     space = expand(catalog.spaces.load(name), BERT, MODULES)
-    method = catalog.importance.load("spt")
-    found = design(
-        problem(space, limit), BERT, limit=limit, importance={"spt": (method, scores("2."))}
-    )
+    found = design(problem(space, limit), BERT, limit=limit, importance={"spt": scores("2.")})
     decoded = [space.decode(point) for point in found.points]
     assert len(decoded) >= 4
     assert all(0 < count(c) <= limit for c in decoded)
@@ -72,10 +69,7 @@ def test_every_point_is_feasible_and_new(name: str, limit: int) -> None:
 
 def test_importance_puts_modules_where_the_sensitivity_is() -> None:
     space = expand(catalog.spaces.load("lora"), BERT, MODULES)
-    method = catalog.importance.load("spt")
-    found = design(
-        problem(space, 1000), BERT, limit=1000, importance={"spt": (method, scores("2."))}
-    )
+    found = design(problem(space, 1000), BERT, limit=1000, importance={"spt": scores("2.")})
     mine = [
         space.decode(p)
         for p in found.points

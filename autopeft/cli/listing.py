@@ -19,6 +19,7 @@ KINDS = {
     "samplers": ("label",),
     "exporters": ("label",),
     "importance": ("label", "paper"),
+    "allocators": ("label", "paper"),
     "tasks": ("label", "metrics"),
     "views": ("title", "caption"),
 }

@@ -30,6 +30,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     numbers: frozenset[int] = field(default_factory=frozenset)
     """Indices of the columns that are aligned to the right."""
+    heat: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    """(row, column) -> 0 to 1: how deeply a terminal colours the cell."""
 
 
 def facts(pairs: Mapping[str, str]) -> Table:
@@ -165,9 +167,19 @@ def _show_aligned(table: Table) -> None:
     for index, name in enumerate(names):
         right = index in table.numbers
         made.add_column(Text(name), justify="right" if right else "left", no_wrap=right)
-    for row in table.rows:
-        made.add_row(*(Text(_one_line(cell)) for cell in row))
+    for number, row in enumerate(table.rows):
+        cells = [Text(_one_line(cell), _heat_style(table, number, i)) for i, cell in enumerate(row)]
+        made.add_row(*cells)
     console(sys.stdout).print(made)
+
+
+def _heat_style(table: Table, row: int, column: int) -> str:
+    """Dark text on a red that is the deeper the hotter, or no style."""
+    heat = table.heat.get((row, column))
+    if heat is None:
+        return ""
+    pale = round(255 - 155 * min(max(heat, 0.0), 1.0))
+    return f"black on rgb(255,{pale},{pale})"
 
 
 def console(stream: TextIO) -> Any:

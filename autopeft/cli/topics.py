@@ -32,7 +32,7 @@ autopeft.front/1       front: a list of trials under "front"
 autopeft.trial/1       show --format json: one trial; search --json: one line per finished trial
 autopeft.status/1      status
 autopeft.inspect/1     inspect
-autopeft.importance/1  importance
+autopeft.importance/2  importance
 autopeft.list/1        list: "items", each with a "name"
 autopeft.doctor/1      doctor: "checks", each with "ok" and "needed"
 

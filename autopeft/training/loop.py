@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from autopeft.training.batches import Split, order
+from autopeft.training.callback import Callback, Run
 from autopeft.training.pack import Pack
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.types import Task
@@ -70,6 +71,7 @@ def train(
     protocol: Protocol,
     splits: tuple[Split, Split],
     progress: Callable[[int], None] = lambda step: None,
+    callbacks: Sequence[Callback] = (),
 ) -> list[Trained]:
     """Train every job of the pack.
 
@@ -80,6 +82,7 @@ def train(
         protocol: the steps, batches and schedule.
         splits: search-train and search-validation.
         progress: called after every step with the number of steps done.
+        callbacks: training-time methods, run in this order.
     """
     started = time.perf_counter()
     training, validation = splits
@@ -91,6 +94,7 @@ def train(
         weight_decay=protocol.weight_decay,
         clip=protocol.clip,
     )
+    run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch)
     ends = {max(1, round(share * protocol.steps)) for share in protocol.rungs}
     losses: list[torch.Tensor] = []
     rungs: list[list[Rung]] = [[] for _ in pack.jobs]
@@ -98,11 +102,7 @@ def train(
         indices = order(training.lengths, protocol.batch, protocol.steps, seed=protocol.seed)
         for step, chosen in enumerate(indices):
             factor = protocol.factor(step)
-            losses.append(
-                train_step(
-                    model, pack, optimiser, task, split=training, indices=chosen, factor=factor
-                )
-            )
+            losses.append(_step(run, chosen, callbacks, number=step, factor=factor))
             if step + 1 in ends:
                 found = predict(model, pack, validation, task, size=2 * protocol.batch)
                 _record(rungs, step + 1, losses, found)
@@ -120,6 +120,32 @@ def train(
     ]
 
 
+def _step(
+    run: Run, chosen: list[int], callbacks: Sequence[Callback], *, number: int, factor: float
+) -> torch.Tensor:
+    """One step with the callbacks around it; gives the loss of each job [K]."""
+
+    def after_backward() -> None:
+        for callback in callbacks:
+            callback.after_backward(run, number)
+
+    for callback in callbacks:
+        callback.before_step(run, number)
+    loss = train_step(
+        run.model,
+        run.pack,
+        run.optimiser,
+        run.task,
+        split=run.split,
+        indices=chosen,
+        factor=factor,
+        after_backward=after_backward,
+    )
+    for callback in callbacks:
+        callback.after_step(run, number)
+    return loss
+
+
 def train_step(
     model: nn.Module,
     pack: Pack,
@@ -129,11 +155,13 @@ def train_step(
     split: Split,
     indices: list[int],
     factor: float = 1.0,
+    after_backward: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
     """One optimiser step on those rows, inside `attached`; gives the loss of each job [K]."""
     logits = pack.logits(model, split.batch(indices))
     loss = task.loss(logits, split.labels[indices].to(logits.device))
     loss.sum().backward()
+    after_backward()
     optimiser.step(factor)
     return loss.detach()
 

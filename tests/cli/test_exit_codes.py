@@ -128,6 +128,7 @@ def test_debug_shows_the_traceback(study: Path, run: Run, monkeypatch: pytest.Mo
         (("report", "a.journal", "b.journal"), "a report holds one study"),
         (("report", "--plotly", "inlin"), "did you mean `inline`?"),
         (("importance", "--method", "sptt"), "did you mean `spt`?"),
+        (("importance", "--seeds", "0"), "`--seeds 0` must be"),
     ],
 )
 def test_2_for_wrong_usage(words: tuple[str, ...], said: str, study: Path, run: Run) -> None:

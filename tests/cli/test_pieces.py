@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from autopeft import catalog, checkpoint
+from autopeft import catalog, checkpoint, importance_comparison, workbench
 from autopeft.cli import doctor
 from autopeft.cli.importance import share_table
 from autopeft.cli.listing import KINDS
 from autopeft.errors import MissingError
+from autopeft.importance_comparison import Compared
 from autopeft.types import Scores
 from tests import results_fixture
 from tests.cli.conftest import Run
@@ -130,22 +132,54 @@ def test_shares_of_importance_sum_to_a_hundred() -> None:
     backbone = results_fixture.backbone()
     sites = {site.name: float(i % 5) for i, site in enumerate(backbone.sites)}
     del sites["0.mlp.up"]
-    made = share_table(Scores("spt", sites, {}), backbone)
+    made = share_table(sites, backbone)
     assert made.columns[0] == "layer"
     assert made.rows[0][made.columns.index("mlp.up")] == "\N{MIDDLE DOT}"
     assert sum(float(row[-1]) for row in made.rows) == pytest.approx(100, abs=0.05)
+    assert max(made.heat.values()) == 1
+    assert (0, made.columns.index("mlp.up")) not in made.heat
 
 
-def test_importance_prints_scores(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from autopeft import importance_scores
+def compared(method: str, *seeds: float) -> Compared:
+    """Scores that rise with the site, steeper for a larger seed; falling for a negative one."""
+    names = [site.name for site in results_fixture.backbone().sites if site.kind == "linear"]
+    runs = []
+    for slope in seeds:
+        site = {name: 99 + index * slope for index, name in enumerate(names)}
+        runs.append(Scores(method, site, {"seconds": 1.5, "memory": None}))
+    return Compared(method, tuple(runs))
 
-    backbone = results_fixture.backbone()
-    found = Scores("spt", dict.fromkeys((s.name for s in backbone.sites), 1.0), {"batches": 8})
-    monkeypatch.setattr(importance_scores, "score", lambda *given: (found, backbone))
-    code, out, err = run("importance")
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = SimpleNamespace(backbone=results_fixture.backbone())
+    found = {"fisher": compared("fisher", 1, 2), "spt": compared("spt", -1, 1)}
+    monkeypatch.setattr(workbench, "build", lambda settings, note: bench)
+    monkeypatch.setattr(
+        importance_comparison,
+        "compare",
+        lambda bench, methods, seeds, note: [found[name] for name in methods],
+    )
+
+
+def test_importance_prints_a_table_per_method_and_one_of_all(scored: None, run: Run) -> None:
+    code, out, _ = run("importance", "--method", "fisher", "--method", "spt", "-q")
     assert code == 0
-    assert out.splitlines()[1].split("\t")[-1] == "16.67"
-    assert "scoring the sites" in err
-    data = document(run, "importance", "--json", "-q")
-    assert data["schema"] == "autopeft.importance/1"
-    assert data["site"] == found.site
+    first, second, table = out.split("\n\n")
+    assert (first.split("\n")[0], second.split("\n")[0]) == ("fisher", "spt")
+    rows = [line.split("\t") for line in table.splitlines()]
+    assert rows[0] == ["method", "seconds", "memory", "stability", "~ fisher", "~ spt"]
+    assert rows[1][:5] == ["fisher", "1.5", "\N{EN DASH}", "1.00", "1.00"]
+    assert rows[2][3] == "-1.00"
+
+
+def test_importance_as_json_says_what_would_be_placed(scored: None, run: Run) -> None:
+    data = document(run, "importance", "--method", "fisher", "--json", "-q", "--budget", "1%")
+    assert data["schema"] == "autopeft.importance/2"
+    (one,) = data["methods"]
+    assert sum(one["site"].values()) == pytest.approx(1)
+    assert one["memory"] is None
+    made = one["allocation"]
+    assert made["parameters"] + made["slack"] == data["budget"]
+    assert made["slack"] >= 0
+    assert made["placements"]

@@ -1,6 +1,8 @@
 """SPT's scores against plain autograd, and what they leave behind."""
 
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +12,16 @@ from transformers import AutoModelForSequenceClassification, BertConfig
 from autopeft import catalog
 from autopeft.discovery import discover
 from autopeft.errors import AutoPeftError, UsageError
-from autopeft.types import Backbone, Placement
+from autopeft.types import Backbone, Placement, Scores
 
 METHOD = catalog.importance.load("spt")
+STRUCTURED = catalog.allocators.load("structured")
 BINS = 400
+
+
+def score(model: nn.Module, backbone: Backbone, batches: list[Any]) -> Scores:
+    """SPT reads nothing else of a scoring."""
+    return METHOD.score(SimpleNamespace(model=model, backbone=backbone, batches=batches))
 
 
 class Layer(nn.Module):
@@ -61,7 +69,7 @@ def closures(model: nn.Module, batches: int = 3) -> list:
 def test_scores_are_the_squared_gradients_of_each_batch() -> None:
     model = tiny_bert()
     backbone = backbone_of(model)
-    scores = METHOD.score(model, backbone, closures(model))
+    scores = score(model, backbone, closures(model))
     linears = [site for site in backbone.sites if site.kind == "linear"]
     weights = [model.get_submodule(site.path).weight for site in linears]
     model.eval()
@@ -79,7 +87,7 @@ def test_scores_are_the_squared_gradients_of_each_batch() -> None:
 def test_histogram_counts_every_weight_with_a_gradient() -> None:
     model = tiny_bert()
     backbone = backbone_of(model)
-    histogram = METHOD.score(model, backbone, closures(model)).detail["histogram"]
+    histogram = score(model, backbone, closures(model)).detail["histogram"]
     for site in backbone.sites:
         if site.kind == "linear":
             assert sum(histogram[site.name]) == site.in_features * site.out_features
@@ -90,7 +98,7 @@ def test_histogram_bins_are_tenths_of_a_decade_from_1e_minus_30() -> None:
     weight = model.layers[0].fc1.weight
     slope = torch.zeros_like(weight)
     slope[0, 0], slope[1, 0], slope[2, 0], slope[3, 0] = 1.05, 10.5, 1e-17, 1e8
-    scores = METHOD.score(model, backbone_of(model), [lambda: (weight * slope).sum()])
+    scores = score(model, backbone_of(model), [lambda: (weight * slope).sum()])
     histogram = scores.detail["histogram"]["0.mlp.up"]
     assert {i: n for i, n in enumerate(histogram) if n} == {0: 1, 300: 1, 320: 1, BINS - 1: 1}
 
@@ -99,14 +107,12 @@ def test_gradients_of_opposite_batches_do_not_cancel() -> None:
     model = Toy(1, 2)
     weight = model.layers[0].fc1.weight
     batches = [lambda: weight.sum(), lambda: -weight.sum()]
-    assert METHOD.score(model, backbone_of(model), batches).site["0.mlp.up"] == 2 * weight.numel()
+    assert score(model, backbone_of(model), batches).site["0.mlp.up"] == 2 * weight.numel()
 
 
 def test_scores_are_json() -> None:
     model = Toy()
-    scores = METHOD.score(
-        model, backbone_of(model), [lambda: model.layers[0].fc1.weight.square().sum()]
-    )
+    scores = score(model, backbone_of(model), [lambda: model.layers[0].fc1.weight.square().sum()])
     assert json.loads(json.dumps(dict(scores.detail))) == scores.detail
 
 
@@ -119,7 +125,7 @@ def test_model_comes_back_as_it_was() -> None:
     modes = [m.training for m in model.modules()]
     values = [p.detach().clone() for p in model.parameters()]
     with torch.no_grad():
-        METHOD.score(model, backbone_of(model), closures(model))
+        score(model, backbone_of(model), closures(model))
     assert [p.requires_grad for p in model.parameters()] == flags
     assert [m.training for m in model.modules()] == modes
     assert all(p.grad is None for p in model.parameters())
@@ -137,7 +143,7 @@ def test_model_comes_back_as_it_was_after_a_failure() -> None:
         raise RuntimeError("no more rows")
 
     with pytest.raises(RuntimeError, match="no more rows"):
-        METHOD.score(model, backbone_of(model), [*closures(model), broken])
+        score(model, backbone_of(model), [*closures(model), broken])
     assert [p.requires_grad for p in model.parameters()] == flags
     assert all(p.grad is None for p in model.parameters())
 
@@ -155,14 +161,14 @@ def test_a_gradient_is_freed_before_the_next_one_comes() -> None:
             total = total + part
         return total
 
-    METHOD.score(model, backbone_of(model), [loss])
+    score(model, backbone_of(model), [loss])
     assert alive == [0, 0, 0]
 
 
 def test_shared_weight_scores_at_both_sites() -> None:
     model = Toy(2, 4)
     model.layers[1].fc1.weight = model.layers[0].fc1.weight
-    scores = METHOD.score(
+    scores = score(
         model, backbone_of(model), [lambda: sum(layer.fc1.weight.sum() for layer in model.layers)]
     )
     assert scores.site["0.mlp.up"] == scores.site["1.mlp.up"] == 32 * 2.0**2
@@ -172,7 +178,7 @@ def test_shared_weight_scores_at_both_sites() -> None:
 def test_loss_that_is_not_finite_is_an_error(factor: float) -> None:
     model = Toy()
     with pytest.raises(AutoPeftError, match="loss of batch 2 is not finite") as caught:
-        METHOD.score(
+        score(
             model,
             backbone_of(model),
             [
@@ -187,17 +193,17 @@ def test_gradient_that_is_not_finite_is_an_error_that_names_the_site() -> None:
     model = Toy()
     nn.init.zeros_(model.layers[1].fc2.weight)
     with pytest.raises(AutoPeftError, match=r"`1\.mlp\.down`"):
-        METHOD.score(model, backbone_of(model), [lambda: model.layers[1].fc2.weight.sqrt().sum()])
+        score(model, backbone_of(model), [lambda: model.layers[1].fc2.weight.sqrt().sum()])
 
 
 def test_no_batch_is_an_error() -> None:
     with pytest.raises(UsageError, match="at least one batch"):
-        METHOD.score(Toy(), backbone_of(Toy()), [])
+        score(Toy(), backbone_of(Toy()), [])
 
 
 def test_loss_without_the_backbone_is_an_error() -> None:
     with pytest.raises(AutoPeftError, match="does not depend"):
-        METHOD.score(Toy(), backbone_of(Toy()), [lambda: torch.ones(())])
+        score(Toy(), backbone_of(Toy()), [lambda: torch.ones(())])
 
 
 def test_integer_weights_are_an_error() -> None:
@@ -206,16 +212,16 @@ def test_integer_weights_are_an_error() -> None:
         torch.zeros(16, 8, dtype=torch.uint8), requires_grad=False
     )
     with pytest.raises(UsageError, match=r"`0\.mlp\.up` is torch\.uint8"):
-        METHOD.score(model, backbone_of(model), [lambda: torch.ones(())])
+        score(model, backbone_of(model), [lambda: torch.ones(())])
 
 
 def test_planted_matrix_is_structured_first() -> None:
     model = Toy()
     backbone = backbone_of(model)
-    scores = METHOD.score(model, backbone, [lambda: model.layers[1].fc2.weight.square().sum()])
+    scores = score(model, backbone, [lambda: model.layers[1].fc2.weight.square().sum()])
     one = 8 * (16 + 8)
-    assert METHOD.allocate(scores, backbone, one, {}) == (
+    assert STRUCTURED.allocate(scores, backbone, one, {}) == (
         Placement("1.mlp.down", "lora", {"rank": 8, "scaling": 2.0}),
     )
-    assert METHOD.allocate(scores, backbone, one - 1, {}) == ()
-    assert len(METHOD.allocate(scores, backbone, 100 * one, {})) == 1
+    assert STRUCTURED.allocate(scores, backbone, one - 1, {}) == ()
+    assert len(STRUCTURED.allocate(scores, backbone, 100 * one, {})) == 1

@@ -8,7 +8,7 @@ from autopeft import catalog
 from autopeft.errors import UsageError
 from autopeft.types import Backbone, Placement, Scores, Site
 
-METHOD = catalog.importance.load("spt")
+METHOD = catalog.allocators.load("structured")
 BINS = 400
 
 

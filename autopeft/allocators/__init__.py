@@ -1,0 +1,1 @@
+"""Allocators: scores and a parameter budget -> placements. One file each."""

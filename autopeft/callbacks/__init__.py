@@ -1,0 +1,1 @@
+"""Training-time methods: callbacks of the one training loop, one file each."""

@@ -1,0 +1,73 @@
+"""A classification task whose answers a tiny model gives once one site has the right update."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from autopeft import catalog
+from autopeft.discovery import discover
+from autopeft.scoring import Scoring
+from autopeft.training.batches import Split
+from autopeft.training.loop import Protocol
+from autopeft.types import Backbone
+from tests import tiny_models
+
+LENGTH = 8
+
+
+class Padding:
+    """Rows of one length, as a tokenizer pads them."""
+
+    def pad(self, rows: Sequence[dict[str, list[int]]], **options: Any) -> dict[str, torch.Tensor]:
+        """The rows as tensors."""
+        return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+
+
+def split(ids: torch.Tensor, labels: torch.Tensor) -> Split:
+    """Those token ids [rows, LENGTH] and labels as a split."""
+    rows = tuple({"input_ids": row, "attention_mask": [1] * LENGTH} for row in ids.tolist())
+    return Split(rows, labels, Padding(), torch.device("cpu"))
+
+
+def planted(model: Any, backbone: Backbone, sites: Sequence[str], *, rows: int = 256) -> Split:
+    """Random texts labelled by the model with a large rank-2 update at the sites."""
+    generator = torch.Generator().manual_seed(5)
+    ids = torch.randint(1, tiny_models.VOCABULARY, (rows, LENGTH), generator=generator)
+    before = {name: model.get_submodule(backbone.site(name).path).weight for name in sites}
+    kept = {name: weight.data.clone() for name, weight in before.items()}
+    with torch.no_grad():
+        for weight in before.values():
+            up = torch.randn(weight.shape[0], 2, generator=generator, dtype=weight.dtype)
+            down = torch.randn(2, weight.shape[1], generator=generator, dtype=weight.dtype)
+            weight.add_(up @ down)
+        labels = model(input_ids=ids).logits.argmax(-1)
+        for name, weight in before.items():
+            weight.copy_(kept[name])
+    return split(ids, labels)
+
+
+def scoring(
+    sites: Sequence[str] = (),
+    *,
+    steps: int = 40,
+    seed: int = 0,
+    layers: int = 4,
+    name: str = "bert",
+) -> Scoring:
+    """The scoring of a tiny model with a fixed head; its data needs an update at those sites."""
+    model = tiny_models.frozen(name, torch.float32, layers)
+    backbone = discover(model, catalog.backbones.all(), name=name)
+    data = planted(model, backbone, sites or ["1.mlp.up"])
+    return Scoring(
+        model=model,
+        backbone=backbone,
+        modules=catalog.modules.all(),
+        head=(),
+        task=catalog.tasks.load("text_classification"),
+        protocol=Protocol(steps=steps, batch=16, length=LENGTH, seed=seed),
+        splits=(data, data),
+        seed=seed,
+    )

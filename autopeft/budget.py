@@ -48,7 +48,7 @@ def percent(text: str) -> float:
     return value
 
 
-def size(text: str) -> int:
+def size(text: str, *, option: str = "--memory") -> int:
     """`24GB` -> bytes.
 
     Raises:
@@ -56,7 +56,7 @@ def size(text: str) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if not match or match[2].upper() not in UNITS or float(match[1]) <= 0:
-        raise UsageError(f"memory `{text}` is not a size", hint="write it as `--memory 24GB`")
+        raise UsageError(f"`{option} {text}` is not a size", hint=f"write it as `{option} 24GB`")
     return int(float(match[1]) * UNITS[match[2].upper()])
 
 

@@ -14,6 +14,7 @@ from autopeft.training.loop import Protocol, Trained, train
 from autopeft.training.memory import MemoryModel, measure
 from autopeft.training.pack import Job, Pack, entry_layer
 from autopeft.training.planner import Planner
+from autopeft.training.trunk_cache import TrunkCache
 from autopeft.types import (
     Backbone,
     Configuration,
@@ -55,6 +56,7 @@ class Evaluator:
     seeds: tuple[int, ...]
     memory: MemoryModel
     planner: Planner
+    trunk_cache: TrunkCache
 
     def before_training(self, configuration: Configuration) -> Outcome:
         """Everything known without training: counts, and the predicted memory."""
@@ -129,6 +131,7 @@ class Evaluator:
             jobs,
             modules=self.modules,
             head=self.checkpoint.head,
+            cache=self.trunk_cache,
         )
 
     def _evaluation(

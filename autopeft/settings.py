@@ -50,6 +50,10 @@ class Settings:
     train_rows: int = 0
     pack: int = 0
     """Largest number of configurations in a pack; 0 to measure what pays."""
+    trunk_cache: int = 10**9
+    """Most bytes for the frozen trunk's outputs, kept between epochs and packs; 0 for none."""
+    trunk_folder: str = ""
+    """Folder of the file that holds them; empty for memory."""
     device: str = ""
     dtype: str = ""
     offline: bool = False
@@ -64,7 +68,7 @@ class Settings:
 
     def protocol(self) -> dict[str, Any]:
         """What decides the results, as plain data: equal for every run of one study."""
-        free = {"trials", "timeout", "device", "offline"}
+        free = {"trials", "timeout", "device", "offline", "trunk_folder"}
         return {k: _plain(v) for k, v in asdict(self).items() if k not in free}
 
     @staticmethod

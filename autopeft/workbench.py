@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 from autopeft import catalog, checkpoint
 from autopeft.checkpoint import Checkpoint
@@ -14,17 +15,17 @@ from autopeft.errors import MissingError, UsageError
 from autopeft.evaluate import Evaluator
 from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS, Settings
 from autopeft.training.batches import Split, tokenize
-from autopeft.training.loop import Protocol, train_step
+from autopeft.training.host_memory import keep_freed_memory
+from autopeft.training.loop import Protocol
 from autopeft.training.memory import MemoryModel, Shape
-from autopeft.training.pack import Job, Pack
-from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.training.pack import Pack
+from autopeft.training.pack_timer import timer
 from autopeft.training.planner import Planner
+from autopeft.training.trunk_cache import TrunkCache
 from autopeft.types import (
     Backbone,
-    Configuration,
     Examples,
     PeftModule,
-    Placement,
     Task,
     TaskData,
 )
@@ -72,6 +73,8 @@ def build(settings: Settings, *, note: Note = lambda text: None) -> Workbench:
     if metric not in task.metrics:
         raise catalog.unknown("metric", metric, list(task.metrics))
     device = choose_device(settings.device)
+    if device == "cpu":
+        keep_freed_memory()
     note("loading the model")
     loaded = checkpoint.load(
         settings.model,
@@ -169,8 +172,9 @@ def _assemble(
             length=protocol.length,
             classes=bool(data.classes),
             device=loaded.device,
+            name=name,
         )
-        for examples in (data.train, data.validation)
+        for name, examples in (("train", data.train), ("validation", data.validation))
     ]
     memory = MemoryModel(loaded.model, backbone, modules, loaded.head, shape)
     evaluator = Evaluator(
@@ -184,12 +188,35 @@ def _assemble(
         seeds=tuple(settings.seed + i for i in range(settings.seeds)),
         memory=memory,
         planner=Planner(
-            _timer(loaded, backbone, modules, task, splits=splits[0], protocol=protocol),
+            timer(
+                loaded.model,
+                partial(Pack, loaded.model, backbone, modules=modules, head=loaded.head),
+                backbone=backbone,
+                modules=modules,
+                task=task,
+                split=splits[0],
+                rows=protocol.batch,
+            ),
             largest=settings.pack or (CPU_PACK if loaded.device.type == "cpu" else GPU_PACK),
             fixed=bool(settings.pack),
         ),
+        trunk_cache=trunk_cache_of(settings, backbone),
     )
     return Workbench(settings, data, task, loaded, backbone, modules, evaluator)
+
+
+def trunk_cache_of(settings: Settings, backbone: Backbone) -> TrunkCache:
+    """The cache of the frozen trunk's outputs.
+
+    Raises:
+        UsageError: its folder is none.
+    """
+    folder = Path(settings.trunk_folder) if settings.trunk_folder else None
+    if folder is not None and not folder.is_dir():
+        raise UsageError(
+            f"`--trunk-folder {folder}` is not a folder", hint="name one that is there"
+        )
+    return TrunkCache(settings.trunk_cache, len(backbone.layers), folder)
 
 
 def protocol_of(settings: Settings, loaded: Checkpoint) -> Protocol:
@@ -203,41 +230,3 @@ def protocol_of(settings: Settings, loaded: Checkpoint) -> Protocol:
         length=min(length, int(loaded.tokenizer.model_max_length)),
         seed=settings.seed,
     )
-
-
-def _timer(
-    loaded: Checkpoint,
-    backbone: Backbone,
-    modules: Mapping[str, PeftModule],
-    task: Task,
-    *,
-    splits: Split,
-    protocol: Protocol,
-) -> Callable[[int, int], None]:
-    """A function that runs one training step of K configurations adapted from a layer upwards."""
-    packs: dict[tuple[int, int], tuple[Pack, PackedAdamW]] = {}
-    indices = list(range(min(protocol.batch, len(splits))))
-
-    def step(entry: int, width: int) -> None:
-        import torch
-
-        if (entry, width) not in packs:
-            packs.clear()
-            jobs = [Job(_lora_from(entry, backbone, modules), seed) for seed in range(width)]
-            pack = Pack(loaded.model, backbone, jobs, modules=modules, head=loaded.head)
-            rates = torch.zeros(width, device=loaded.device)
-            packs[entry, width] = pack, PackedAdamW(list(pack.parameters()), rates)
-        pack, optimiser = packs[entry, width]
-        with pack.attached(loaded.model):
-            train_step(loaded.model, pack, optimiser, task, split=splits, indices=indices)
-        if loaded.device.type == "cuda":
-            torch.cuda.synchronize(loaded.device)
-
-    return step
-
-
-def _lora_from(entry: int, backbone: Backbone, modules: Mapping[str, PeftModule]) -> Configuration:
-    """LoRA of rank 8 on every linear from a layer upwards: a typical load."""
-    settings: dict[str, Any] = {**modules["lora"].defaults, "rank": 8}
-    placed = (s for s in backbone.sites if s.kind == "linear" and s.layer >= entry)
-    return Configuration(tuple(Placement(s.name, "lora", settings) for s in placed), 1e-3)

@@ -108,6 +108,22 @@ def search(
             help="Most trials trained at once; 0 to measure what pays [default: 0]",
         ),
     ] = 0,
+    trunk_cache: Annotated[
+        str,
+        option(
+            "--trunk-cache",
+            metavar="SIZE",
+            help="Keep outputs of frozen layers between epochs; 0 for none [default: 1GB]",
+        ),
+    ] = "1GB",
+    trunk_folder: Annotated[
+        str,
+        option(
+            "--trunk-folder",
+            metavar="PATH",
+            help="Keep them in a file there instead [default: in memory]",
+        ),
+    ] = "",
     device: options.Device = "",
     dtype: options.Dtype = "",
     offline: options.Offline = False,
@@ -154,6 +170,8 @@ def search(
         validation_rows=validation_rows,
         train_rows=train_rows,
         pack=pack,
+        trunk_cache=0 if trunk_cache == "0" else units.size(trunk_cache, option="--trunk-cache"),
+        trunk_folder=trunk_folder,
         device=device,
         dtype=dtype,
         offline=offline,

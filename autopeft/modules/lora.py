@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from autopeft.training.low_rank import add_product
 from autopeft.training.packed_module import PackedModule, generators, sizes_of
 from autopeft.types import Count, PeftModule, Settings, Site
 
@@ -49,8 +50,7 @@ class PackedLora(PackedModule):
     def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
         hidden = args[0]
         low = torch.bmm(self.slices(hidden), self.A.to(hidden.dtype).transpose(1, 2))
-        update = torch.bmm(low * self.factor.to(low.dtype), self.B.to(low.dtype).transpose(1, 2))
-        return output + update.view(output.shape)
+        return add_product(output, low * self.factor.to(low.dtype), self.B.to(low.dtype))
 
 
 def stack(site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]) -> PackedLora:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from autopeft.training import bottleneck
+from autopeft.training.low_rank import add_product
 from autopeft.types import PeftModule, Settings, Site
 
 
@@ -32,9 +33,9 @@ class PackedParallelAdapter(bottleneck.PackedBottleneck):
         self._input = args[0]
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
-        added: torch.Tensor = self(self._input)
+        low = self.low(self._input)
         del self._input
-        return output + added.view(output.shape)
+        return add_product(output, low, self.weight(output.dtype))
 
 
 def stack(

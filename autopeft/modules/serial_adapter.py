@@ -25,8 +25,12 @@ class PackedSerialAdapter(bottleneck.PackedBottleneck):
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if isinstance(output, torch.Tensor):
-            return output + self(output)
-        return (output[0] + self(output[0]), *output[1:])
+            return self._adapted(output)
+        return (self._adapted(output[0]), *output[1:])
+
+    def _adapted(self, hidden: torch.Tensor) -> torch.Tensor:
+        weight = self.weight(hidden.dtype).transpose(1, 2)
+        return torch.baddbmm(self.slices(hidden), self.low(hidden), weight).view(hidden.shape)
 
 
 def stack(

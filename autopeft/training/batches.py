@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from autopeft import digest
+from autopeft.training.trunk_cache import Rows
 from autopeft.types import Examples
 
 PAD_MULTIPLE = {"cpu": 1, "cuda": 8}
@@ -25,6 +26,8 @@ class Split:
     """[rows], on the CPU; class indices or numbers."""
     tokenizer: Any
     device: torch.device
+    name: str = ""
+    """Which split of the study it is; rows of an unnamed one are never cached."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,6 +47,12 @@ class Split:
         )
         return {name: value.to(self.device) for name, value in padded.items()}
 
+    def source(self, indices: list[int]) -> Rows | None:
+        """Where the rows of a batch are from; None where padding moves their positions."""
+        if not self.name or self.tokenizer.padding_side != "right":
+            return None
+        return Rows(self.name, indices, [len(self.rows[i]["input_ids"]) for i in indices])
+
     def by_length(self, size: int) -> Iterator[list[int]]:
         """All indices in batches of rows of similar length."""
         lengths = self.lengths
@@ -53,14 +62,20 @@ class Split:
 
 
 def tokenize(
-    examples: Examples, tokenizer: Any, *, length: int, classes: bool, device: torch.device
+    examples: Examples,
+    tokenizer: Any,
+    *,
+    length: int,
+    classes: bool,
+    device: torch.device,
+    name: str = "",
 ) -> Split:
     """The split as tokens, cut to `length` tokens."""
     columns = list(zip(*examples.texts, strict=True))
     encoded = tokenizer(*map(list, columns), truncation=True, max_length=length)
     rows = tuple({name: encoded[name][i] for name in encoded} for i in range(len(examples)))
     kind = torch.long if classes else torch.float32
-    return Split(rows, torch.tensor(examples.labels, dtype=kind), tokenizer, device)
+    return Split(rows, torch.tensor(examples.labels, dtype=kind), tokenizer, device, name)
 
 
 def order(lengths: Sequence[int], size: int, steps: int, *, seed: int) -> Iterator[list[int]]:

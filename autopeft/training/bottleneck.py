@@ -66,15 +66,15 @@ class PackedBottleneck(PackedModule):
         self.stack("up_bias", [torch.zeros(site.out_features) for _ in self.sizes])
         self.scale([float(s["scaling"]) if s is not None else 0.0 for s in settings])
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Rows [K*B, ..., d_in] -> scaled adapter output [K*B, ..., d_out]."""
+    def low(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Rows [K*B, ..., d_in] -> scaled activations [K, B*..., m + 1], the last for the bias."""
         kind = hidden.dtype
-        low = torch.baddbmm(
-            self.down_bias.to(kind).unsqueeze(1),
-            self.slices(hidden),
-            self.down.to(kind).transpose(1, 2),
-        )
-        out = torch.baddbmm(
-            self.up_bias.to(kind).unsqueeze(1), low.relu(), self.up.to(kind).transpose(1, 2)
-        )
-        return (out * self.factor.to(kind)).view(*hidden.shape[:-1], -1)
+        rows = self.slices(hidden)
+        bias = self.down_bias.to(kind).unsqueeze(1)
+        low = torch.baddbmm(bias, rows, self.down.to(kind).transpose(1, 2)).relu()
+        one = torch.ones_like(low[..., :1])
+        return torch.cat([low, one], dim=-1) * self.factor.to(kind)
+
+    def weight(self, kind: torch.dtype) -> torch.Tensor:
+        """`up` and its bias as one matrix per configuration [K, d_out, m + 1]."""
+        return torch.cat([self.up, self.up_bias.unsqueeze(2)], dim=2).to(kind)

@@ -158,7 +158,7 @@ def train_step(
     after_backward: Callable[[], None] = lambda: None,
 ) -> torch.Tensor:
     """One optimiser step on those rows, inside `attached`; gives the loss of each job [K]."""
-    logits = pack.logits(model, split.batch(indices))
+    logits = pack.logits(model, split.batch(indices), split.source(indices))
     loss = task.loss(logits, split.labels[indices].to(logits.device))
     loss.sum().backward()
     after_backward()
@@ -171,7 +171,8 @@ def predict(model: nn.Module, pack: Pack, split: Split, task: Task, *, size: int
     """Predictions [K, rows] of every job on a split, in batches of `size`, inside `attached`."""
     found: torch.Tensor | None = None
     for indices in split.by_length(size):
-        predicted = task.predict(pack.logits(model, split.batch(indices))).cpu()
+        logits = pack.logits(model, split.batch(indices), split.source(indices))
+        predicted = task.predict(logits).cpu()
         if found is None:
             found = predicted.new_empty((pack.count, len(split)))
         found[:, indices] = predicted

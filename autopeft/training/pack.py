@@ -15,6 +15,8 @@ import torch
 from torch import nn
 
 from autopeft.training.packed_head import PackedHead
+from autopeft.training.trunk import Trunk
+from autopeft.training.trunk_cache import Rows, TrunkCache
 from autopeft.types import Backbone, Configuration, PeftModule, Settings, Site
 
 
@@ -47,6 +49,7 @@ class Pack(nn.Module):
         *,
         modules: Mapping[str, PeftModule],
         head: Sequence[str],
+        cache: TrunkCache | None = None,
     ) -> None:
         """Stack the jobs.
 
@@ -56,12 +59,12 @@ class Pack(nn.Module):
             jobs: the K jobs.
             modules: PEFT module types by name.
             head: paths of the modules that each configuration trains its own copy of.
+            cache: of the trunk's outputs, shared by packs on the same model.
         """
         super().__init__()
         self.backbone = backbone
         self.jobs = tuple(jobs)
         self.head = PackedHead(model, head, [job.seed for job in jobs])
-        self._rows = 0
         self.layers = nn.ModuleDict()
         self.sites: dict[str, Site] = {}
         for site, name in _occupied(jobs, backbone):
@@ -71,6 +74,9 @@ class Pack(nn.Module):
             self.layers[key] = stacked
             self.sites[key] = site
         self.entry = min(entry_layer(job.configuration, backbone) for job in jobs)
+        one_stack = len({path.rsplit(".", 1)[0] for path in backbone.layers}) == 1
+        shared = backbone.layers[: self.entry] if one_stack else ()
+        self.trunk = Trunk(shared, len(jobs), cache)
         first = next(model.parameters())
         self.to(device=first.device, dtype=torch.promote_types(first.dtype, torch.float32))
 
@@ -84,7 +90,7 @@ class Pack(nn.Module):
         """The model computing all K configurations; on leaving, exactly what it was."""
         handles: list[Any] = []
         try:
-            handles += self._share_trunk(model)
+            handles += self.trunk.attach(model)
             for key, layer in self.layers.items():
                 attach: Any = layer.attach
                 handles += attach(model, self.sites[key])
@@ -94,13 +100,21 @@ class Pack(nn.Module):
             for handle in reversed(handles):
                 handle.remove()
 
-    def logits(self, model: nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """Outputs [K, B, C] for a batch of B rows, inside `attached`."""
-        self._rows = self.count * len(batch["input_ids"])
+    def logits(
+        self, model: nn.Module, batch: Mapping[str, torch.Tensor], rows: Rows | None = None
+    ) -> torch.Tensor:
+        """Outputs [K, B, C] for a batch of B rows, inside `attached`.
+
+        Args:
+            model: the frozen base.
+            batch: its inputs, each with B rows.
+            rows: where the rows are from, so that the trunk's output can be kept for them.
+        """
         repeated = {
             name: value.repeat(self.count, *([1] * (value.dim() - 1)))
             for name, value in batch.items()
         }
+        self.trunk.begin(repeated, rows)
         outputs: torch.Tensor = model(**repeated).logits
         return outputs.view(self.count, -1, outputs.shape[-1])
 
@@ -121,35 +135,6 @@ class Pack(nn.Module):
             packed: Any = layer
             if packed.sizes[index]:
                 packed.restore(index, _part(tensors, key.replace("/", ".") + ":"))
-
-    def _share_trunk(self, model: nn.Module) -> list[Any]:
-        """Hooks that narrow the trunk to the batch's own rows and repeat what it gives."""
-        stacks = {path.rsplit(".", 1)[0] for path in self.backbone.layers}
-        if self.entry == 0 or len(stacks) > 1:
-            return []
-        trunk = [model.get_submodule(path) for path in self.backbone.layers[: self.entry]]
-        handles: list[Any] = [
-            layer.register_forward_pre_hook(self._narrow, with_kwargs=True) for layer in trunk
-        ]
-        return [*handles, trunk[-1].register_forward_hook(self._repeat)]
-
-    def _narrow(self, layer: nn.Module, args: Any, kwargs: Any) -> Any:
-        return self._own_rows(args), self._own_rows(kwargs)
-
-    def _own_rows(self, given: Any) -> Any:
-        """The first slice of every tensor that holds all K*B rows; the rest as it is."""
-        if isinstance(given, dict):
-            return {name: self._own_rows(value) for name, value in given.items()}
-        if isinstance(given, tuple):
-            return tuple(self._own_rows(value) for value in given)
-        if isinstance(given, torch.Tensor) and given.dim() > 1 and given.shape[0] == self._rows:
-            return given[: self._rows // self.count]
-        return given
-
-    def _repeat(self, layer: nn.Module, args: Any, output: Any) -> Any:
-        if isinstance(output, torch.Tensor):
-            return output.repeat(self.count, *([1] * (output.dim() - 1)))
-        return (self._repeat(layer, args, output[0]), *output[1:])
 
 
 def _occupied(jobs: Sequence[Job], backbone: Backbone) -> list[tuple[Site, str]]:

@@ -1,7 +1,7 @@
 """AdamW over stacked parameters: one learning rate, clip and fate per configuration.
 
-Decoupled weight decay as torch.optim.AdamW (Loshchilov and Hutter, ICLR 2019); a torch optimiser
-takes one learning rate per tensor, and here each slice of a tensor has its own.
+A torch optimiser takes one learning rate per tensor, and here each slice of a tensor has its own:
+so all parameters are laid out as one matrix [K, P], whose rows are torch's to update.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from torch import nn
 
 
 class PackedAdamW:
-    """AdamW with everything per slice of the leading dimension K; nothing crosses slices."""
+    """torch.optim.AdamW on each configuration's row of parameters; nothing crosses rows.
+
+    Decoupled weight decay as Loshchilov and Hutter (ICLR 2019), betas 0.9 and 0.999.
+    """
 
     def __init__(
         self,
@@ -23,23 +26,28 @@ class PackedAdamW:
         weight_decay: float = 0.0,
         clip: float = 1.0,
     ) -> None:
-        """Prepare the state.
+        """Lay the parameters out as rows.
 
         Args:
-            parameters: stacked parameters [K, ...].
+            parameters: stacked parameters [K, ...], at least one.
             learning_rates: [K].
             weight_decay: decoupled, the same for all.
             clip: largest gradient norm of one configuration; 0 for none.
         """
-        self.parameters = list(parameters)
         self.learning_rates = learning_rates
-        self.weight_decay = weight_decay
         self.clip = clip
         self.alive = torch.ones_like(learning_rates, dtype=torch.bool)
         """[K], False once a gradient of that configuration was not finite."""
-        self.steps = 0
-        self._mean = [torch.zeros_like(p) for p in self.parameters]
-        self._square = [torch.zeros_like(p) for p in self.parameters]
+        self.parameters = list(parameters)
+        values = _laid_out(parameters)
+        self.gradients = torch.zeros_like(values)
+        """[K, P], of the last step, clipped."""
+        self._rates = learning_rates.clone()
+        groups = [
+            {"params": [_row(*pair)], "lr": rate}
+            for *pair, rate in zip(values, self.gradients, self._rates, strict=True)
+        ]
+        self._optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
 
     @torch.no_grad()
     def step(self, factor: float = 1.0) -> None:
@@ -48,32 +56,34 @@ class PackedAdamW:
         A configuration whose gradient is not finite is frozen from here on. No value is read
         back from the device.
         """
-        self.steps += 1
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
-        shares = self._shares(gradients)
-        rates = factor * self.learning_rates * self.alive
-        bias_1, bias_2 = 1 - 0.9**self.steps, 1 - 0.999**self.steps
-        for parameter, gradient, mean, square in zip(
-            self.parameters, gradients, self._mean, self._square, strict=True
-        ):
-            share, rate, alive = (_like(v, parameter) for v in (shares, rates, self.alive))
-            clipped = torch.where(alive, gradient * share, 0)
-            mean.lerp_(clipped, 0.1)
-            square.mul_(0.999).addcmul_(clipped, clipped, value=0.001)
-            parameter.mul_(1 - rate * self.weight_decay)
-            parameter.sub_(rate / bias_1 * mean / ((square / bias_2).sqrt_().add_(1e-8)))
+        torch.cat([_gradient(p).flatten(1) for p in self.parameters], dim=1, out=self.gradients)
+        norms = torch.linalg.vector_norm(self.gradients, dim=1)
+        self.alive &= norms.isfinite()
+        if self.clip:
+            self.gradients *= (self.clip / (norms + 1e-6)).clamp(max=1.0).unsqueeze(1)
+        self.gradients.masked_fill_(~self.alive.unsqueeze(1), 0)
+        torch.mul(self.learning_rates, factor * self.alive, out=self._rates)
+        self._optimiser.step()
+        for parameter in self.parameters:
             parameter.grad = None
 
-    def _shares(self, gradients: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Clipping factor of each configuration [K]; marks those that are no longer finite."""
-        squares = [g.flatten(1).square().sum(1, dtype=self.learning_rates.dtype) for g in gradients]
-        norms = torch.stack(squares).sum(0).sqrt()
-        self.alive &= norms.isfinite()
-        if not self.clip:
-            return torch.ones_like(norms)
-        return (self.clip / (norms + 1e-6)).clamp(max=1.0)
+
+@torch.no_grad()
+def _laid_out(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+    """Move the parameters into one matrix [K, P], of which each becomes a view."""
+    values = torch.cat([p.detach().flatten(1) for p in parameters], dim=1)
+    parts = values.split([p[0].numel() for p in parameters], dim=1)
+    for parameter, part in zip(parameters, parts, strict=True):
+        parameter.data = part.view(parameter.shape)
+    return values
 
 
-def _like(values: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
-    """[K] as [K, 1, ...], to multiply a stacked parameter."""
-    return values.view(-1, *([1] * (parameter.dim() - 1)))
+def _row(values: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """A leaf [P] over the memory of one configuration's parameters and gradients."""
+    leaf = values.detach().requires_grad_()
+    leaf.grad = gradients
+    return leaf
+
+
+def _gradient(parameter: nn.Parameter) -> torch.Tensor:
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

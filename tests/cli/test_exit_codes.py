@@ -106,7 +106,7 @@ def test_debug_shows_the_traceback(study: Path, run: Run, monkeypatch: pytest.Mo
         (("status", "a", "b"), "unexpected extra argument"),
         (("search", "--budget", "200%"), "budget `200%` is not above 0 % and at most 100 %"),
         (("search", "--budget", "half"), "budget `half` is not a percentage"),
-        (("search", "--memory", "much"), "memory `much` is not a size"),
+        (("search", "--memory", "much"), "`--memory much` is not a size"),
         (("search", "--timeout", "soon"), "timeout `soon` is not a duration"),
         (("search", "--trials", "-1"), "`--trials -1` must be"),
         (("search", "--space", "mixd"), "did you mean `mixed`?"),

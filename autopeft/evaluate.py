@@ -12,7 +12,8 @@ from autopeft import budget
 from autopeft.checkpoint import Checkpoint
 from autopeft.training.loop import Protocol, Trained, train
 from autopeft.training.memory import MemoryModel, measure
-from autopeft.training.pack import Job, Pack, entry_layer
+from autopeft.training.pack import Job, Pack
+from autopeft.training.pack_load import Load, load_of
 from autopeft.training.planner import Planner
 from autopeft.training.trunk_cache import TrunkCache
 from autopeft.types import (
@@ -74,7 +75,17 @@ class Evaluator:
 
     def plan(self, configurations: Sequence[Configuration]) -> list[list[int]]:
         """Packs, as positions in the list."""
-        return self.planner.plan([entry_layer(c, self.backbone) for c in configurations])
+        return self.planner.plan(self._loads(configurations))
+
+    def expected_seconds(self, configurations: Sequence[Configuration]) -> float:
+        """Of training them in one pack, the scoring left out; 0 where nothing was timed."""
+        if self.planner.fixed:
+            return 0.0
+        runs = self._loads(configurations) * len(self.seeds)
+        return self.protocol.steps * self.planner.seconds(runs)
+
+    def _loads(self, configurations: Sequence[Configuration]) -> list[Load]:
+        return [load_of(c, self.backbone, self.modules) for c in configurations]
 
     def evaluate(
         self,

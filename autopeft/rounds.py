@@ -19,8 +19,8 @@ from autopeft.optimiser.designed import Exhausted, distributions
 from autopeft.optimiser.problem import Problem
 from autopeft.progress import Progress
 from autopeft.settings import TRIALS, Settings
-from autopeft.training.planner import restored
-from autopeft.types import Measured, Objective, Results, TrialRecord
+from autopeft.training.planner import Timings
+from autopeft.types import Configuration, Measured, Objective, Results, TrialRecord
 from autopeft.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ class Rounds:
 
     def run(self) -> None:
         """Batches of trials until there are enough."""
-        self.bench.evaluator.planner.widths.update(restored(self.ledger.recall("widths") or {}))
+        stored = self.ledger.recall("timings")
+        if stored is not None:
+            self.bench.evaluator.planner.timings = Timings.from_json(stored)
         self.ledger.remember("trials", self.total)
         self.progress.trials(self._finished(), self.total)
         exhausted = False
@@ -117,6 +119,7 @@ class Rounds:
                 self.progress.note("the time is up; the same command goes on from here")
                 return False
             configurations = [t.configuration for t in trials]
+            self._announce(configurations)
             step = partial(self._step, pack)
             found = self.bench.evaluator.evaluate(configurations, progress=step)
             for trial, evaluation in zip(trials, found, strict=True):
@@ -136,10 +139,18 @@ class Rounds:
         if rest:
             self.progress.note("measuring how many configurations to train at once")
             planned = self.bench.evaluator.plan([t.configuration for t in rest])
-            self.ledger.remember("widths", _keys_as_text(self.bench.evaluator.planner.widths))
+            self.ledger.remember("timings", self.bench.evaluator.planner.timings.to_json())
             packs = [*packs, *([rest[i].number for i in positions] for positions in planned)]
             self.ledger.remember(key, packs)
         return packs
+
+    def _announce(self, configurations: Sequence[Configuration]) -> None:
+        seconds = self.bench.evaluator.expected_seconds(configurations)
+        if 0 < seconds < math.inf:
+            count = len(configurations)
+            self.progress.note(
+                f"training {count} at once, about {seconds / count:.1f} s per configuration"
+            )
 
     def _out_of_time(self) -> bool:
         limit = self.settings.timeout
@@ -174,7 +185,3 @@ class Rounds:
     def _report(self, now: Results, trial: TrialRecord) -> None:
         self.progress.finished(trial, len(now.front), results.hypervolume(now))
         self.progress.trials(self._finished(), self.total)
-
-
-def _keys_as_text(widths: Mapping[int, int]) -> dict[str, int]:
-    return {str(entry): width for entry, width in widths.items()}

@@ -194,6 +194,7 @@ def _assemble(
                 split=splits[0],
                 rows=protocol.batch,
             ),
+            layers=len(backbone.layers),
             largest=settings.pack or (CPU_PACK if loaded.device.type == "cpu" else GPU_PACK),
             fixed=bool(settings.pack),
         ),

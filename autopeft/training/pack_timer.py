@@ -11,6 +11,7 @@ from torch import nn
 from autopeft.training.batches import Split
 from autopeft.training.loop import train_step
 from autopeft.training.pack import Job, Pack
+from autopeft.training.pack_load import load_of
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
 
@@ -24,8 +25,10 @@ def timer(
     task: Task,
     split: Split,
     rows: int,
-) -> Callable[[int, int], None]:
-    """A function (entry layer, K) that runs one training step of such a pack and waits for it.
+) -> Callable[[int, int, int], int]:
+    """A function (entry layer, K, rank) that runs one training step of such a pack of LoRA.
+
+    It waits for the device, and gives the parameters of one configuration.
 
     Args:
         model: the frozen base.
@@ -36,27 +39,39 @@ def timer(
         split: where the batch comes from.
         rows: of the batch.
     """
-    packs: dict[tuple[int, int], tuple[Pack, PackedAdamW]] = {}
-    indices = list(range(min(rows, len(split))))
+    packs: dict[tuple[int, int, int], tuple[Pack, PackedAdamW]] = {}
+    indices = _typical(split, rows)
 
-    def step(entry: int, width: int) -> None:
-        if (entry, width) not in packs:
+    def step(entry: int, width: int, rank: int) -> int:
+        key = (entry, width, rank)
+        if key not in packs:
             packs.clear()
-            configuration = _lora_from(entry, backbone, modules)
+            configuration = _lora_from(entry, backbone, modules, rank)
             pack = stacked([Job(configuration, seed) for seed in range(width)])
             rates = torch.zeros(width, device=split.device)
-            packs[entry, width] = pack, PackedAdamW(list(pack.parameters()), rates)
-        pack, optimiser = packs[entry, width]
+            packs[key] = pack, PackedAdamW(list(pack.parameters()), rates)
+        pack, optimiser = packs[key]
         with pack.attached(model):
             train_step(model, pack, optimiser, task, split=split, indices=indices)
         if split.device.type == "cuda":
             torch.cuda.synchronize(split.device)
+        return load_of(pack.jobs[0].configuration, backbone, modules).total
 
     return step
 
 
-def _lora_from(entry: int, backbone: Backbone, modules: Mapping[str, PeftModule]) -> Configuration:
-    """LoRA of rank 8 on every linear from a layer upwards: a typical load."""
-    settings: dict[str, Any] = {**modules["lora"].defaults, "rank": 8}
+def _typical(split: Split, rows: int) -> list[int]:
+    """Rows of about the median length: batches are made of rows of similar length."""
+    lengths = split.lengths
+    order = sorted(range(len(split)), key=lambda i: lengths[i])
+    start = max(0, (len(order) - rows) // 2)
+    return order[start : start + rows]
+
+
+def _lora_from(
+    entry: int, backbone: Backbone, modules: Mapping[str, PeftModule], rank: int
+) -> Configuration:
+    """LoRA on every linear from a layer upwards: a typical load."""
+    settings: dict[str, Any] = {**modules["lora"].defaults, "rank": rank}
     placed = (s for s in backbone.sites if s.kind == "linear" and s.layer >= entry)
     return Configuration(tuple(Placement(s.name, "lora", settings) for s in placed), 1e-3)

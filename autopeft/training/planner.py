@@ -1,83 +1,165 @@
-"""How many configurations to pack: as many as make each one cheaper, never more."""
+"""Which configurations to train together: the split into packs that is expected to end first."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
+
+from autopeft.training.pack_load import Load, padded_parameters
 
 GAIN = 0.97
 """A wider pack must cost at most this share of the time per configuration."""
 TIMED_STEPS = 2
+RANK = 8
+"""Of the LoRA on every linear that is timed as a typical load."""
+LARGE_RANK = 64
+
+Step = Callable[[int, int, int], int]
+"""(entry layer, K, rank): run one training step of LoRA of that rank on every linear from that
+layer up, and wait for it; gives the parameters of one configuration."""
+
+
+@dataclass
+class Timings:
+    """Seconds per step, as measured here; a study keeps them, so that it always packs the same."""
+
+    packs: dict[int, dict[int, float]] = field(default_factory=dict)
+    """Entry layer, lowest and highest -> K -> seconds of the whole pack."""
+    typical: int = 0
+    """Parameters of one configuration of the packs that were timed at layer 0."""
+    per_parameter: float = 0.0
+    """Seconds per stacked parameter, padding included."""
+    limit: int = 0
+    """The largest K for which there was memory; 0 where memory did not run out."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Timings:
+        """The inverse of `to_json`, whose keys JSON has turned into text."""
+        packs = {int(k): {int(w): s for w, s in v.items()} for k, v in data["packs"].items()}
+        return Timings(**{**data, "packs": packs})
 
 
 @dataclass
 class Planner:
-    """Measures, once per trunk depth, the pack width with the least time per configuration.
+    """Splits configurations into packs by timing a few typical ones, once per study."""
 
-    The choice is kept in `widths`, which a study stores: a resumed search packs the same way, so
-    that its results are the same to the last bit.
-    """
-
-    step: Callable[[int, int], None]
-    """(entry layer, K): run one training step of such a pack and wait for it."""
+    step: Step
+    layers: int
+    """Of the backbone: the entry layer of a configuration that adapts none."""
     largest: int
     fixed: bool = False
     """Always pack as many as `largest`, without measuring."""
-    widths: dict[int, int] = field(default_factory=dict)
-    timings: dict[int, dict[int, float]] = field(default_factory=dict)
-    """Entry layer -> K -> seconds per configuration and step, as measured."""
+    timings: Timings = field(default_factory=Timings)
 
-    def width(self, entry: int) -> int:
-        """K for packs whose lowest adapted layer is `entry`."""
+    def plan(self, loads: Sequence[Load]) -> list[list[int]]:
+        """Packs as lists of positions in `loads`: the cheapest split of them, deepest trunk first.
+
+        Neighbours in trunk depth and size are joined, so the split is a cut of that order, found
+        by dynamic programming over its prefixes.
+        """
+        order = sorted(range(len(loads)), key=lambda i: (-loads[i].entry, loads[i].total, i))
+        if self.fixed:
+            cuts = range(0, len(order), self.largest)
+            return [order[start : start + self.largest] for start in cuts]
+        best: list[tuple[float, int]] = [(0.0, 0)]
+        for end in range(1, len(order) + 1):
+            starts = range(max(0, end - self.width), end)
+            costs = [
+                (best[start][0] + self._cost([loads[i] for i in order[start:end]]), start)
+                for start in starts
+            ]
+            best.append(min(costs))
+        return _cut(order, best)
+
+    @property
+    def width(self) -> int:
+        """The largest K that a pack may have."""
         if self.fixed:
             return self.largest
-        if entry not in self.widths:
-            self.widths[entry] = self._measure(entry)
-        return self.widths[entry]
+        for entry in (0, self.layers):
+            self._measured(entry)
+        return min(self.largest, self.timings.limit or self.largest)
 
-    def _measure(self, entry: int) -> int:
-        seconds: dict[int, float] = {}
-        self.timings[entry] = seconds
-        best = width = 1
+    def seconds(self, pack: Sequence[Load]) -> float:
+        """Expected seconds of one step of a pack, affine in its trunk's depth and its size."""
+        entry, width = min(load.entry for load in pack), len(pack)
+        low, high = (_whole(self._measured(end), width) for end in (0, self.layers))
+        share = entry / max(1, self.layers)
+        extra = padded_parameters(pack) - (1 - share) * self.timings.typical
+        return low + share * (high - low) + self.timings.per_parameter * width * extra
+
+    def _cost(self, pack: Sequence[Load]) -> float:
+        """Seconds, with what packing must gain to be worth it."""
+        return self.seconds(pack) / (1.0 if len(pack) == 1 else GAIN)
+
+    def _measured(self, entry: int) -> dict[int, float]:
+        if not self.timings.packs:
+            self._measure_size()
+        if entry not in self.timings.packs:
+            self.timings.packs[entry] = self._measure(entry)
+        return self.timings.packs[entry]
+
+    def _measure(self, entry: int) -> dict[int, float]:
+        """Seconds by K, doubled as long as each configuration gets cheaper and there is memory."""
+        seconds = {1: self._time(entry, 1, RANK)}
+        width = 2
         while width <= self.largest:
-            try:
-                seconds[width] = self._time(entry, width)
-            except (torch.OutOfMemoryError, MemoryError):
+            found = self._time(entry, width, RANK)
+            if math.isinf(found):
+                self.timings.limit = min(self.timings.limit or width // 2, width // 2)
                 break
-            if width > 1 and seconds[width] > GAIN * seconds[best]:
+            seconds[width] = found
+            if found > 2 * GAIN * seconds[width // 2]:
                 break
-            best = width
             width *= 2
-        return best
+        return seconds
 
-    def _time(self, entry: int, width: int) -> float:
-        self.step(entry, width)
+    def _measure_size(self) -> None:
+        """What a parameter costs: the difference between a small and a large rank."""
+        small, large = (self._time(0, 1, rank) for rank in (RANK, LARGE_RANK))
+        if math.isfinite(large):
+            self.timings.typical, more = (self.step(0, 1, rank) for rank in (RANK, LARGE_RANK))
+            self.timings.per_parameter = max(0.0, large - small) / (more - self.timings.typical)
+
+    def _time(self, entry: int, width: int, rank: int) -> float:
+        """Seconds of a step; infinite without the memory for it."""
         times = []
-        for _ in range(TIMED_STEPS):
-            started = time.perf_counter()
-            self.step(entry, width)
-            times.append(time.perf_counter() - started)
-        return min(times) / width
-
-    def plan(self, entries: Sequence[int]) -> list[list[int]]:
-        """Packs as lists of positions in `entries`: jobs of about the same trunk together."""
-        ordered = sorted(range(len(entries)), key=lambda i: (-entries[i], i))
-        packs: list[list[int]] = []
-        for position in ordered:
-            last = packs[-1] if packs else []
-            if last and self._joins(entries[position], entries[last[0]], len(last)):
-                last.append(position)
-            else:
-                packs.append([position])
-        return packs
-
-    def _joins(self, entry: int, highest: int, count: int) -> bool:
-        return highest - entry <= 1 and count < self.width(entry)
+        try:
+            self.step(entry, width, rank)
+            for _ in range(TIMED_STEPS):
+                started = time.perf_counter()
+                self.step(entry, width, rank)
+                times.append(time.perf_counter() - started)
+        except (torch.OutOfMemoryError, MemoryError):
+            return math.inf
+        return min(times)
 
 
-def restored(widths: Mapping[str, int]) -> dict[int, int]:
-    """Widths as read back from JSON, whose keys are text."""
-    return {int(entry): width for entry, width in widths.items()}
+def _whole(measured: Mapping[int, float], width: int) -> float:
+    """Seconds of a pack of any K: linear between those measured, and on beyond the last two."""
+    if width in measured or len(measured) == 1:
+        return measured.get(width, width * measured[1])
+    above = min((w for w in measured if w > width), default=max(measured))
+    below = max(w for w in measured if w < above)
+    slope = (measured[above] - measured[below]) / (above - below)
+    return measured[below] + slope * (width - below)
+
+
+def _cut(order: Sequence[int], best: Sequence[tuple[float, int]]) -> list[list[int]]:
+    """The packs that the table of (seconds, start of the last pack) by prefix stands for."""
+    packs: list[list[int]] = []
+    end = len(order)
+    while end:
+        start = best[end][1]
+        packs.insert(0, list(order[start:end]))
+        end = start
+    return packs

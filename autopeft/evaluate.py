@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft import budget
 from autopeft.checkpoint import Checkpoint
+from autopeft.training.device_memory import room
 from autopeft.training.loop import Protocol, Trained, train
 from autopeft.training.memory import MemoryModel, measure
 from autopeft.training.pack import Job, Pack
@@ -75,6 +76,8 @@ class Evaluator:
 
     def plan(self, configurations: Sequence[Configuration]) -> list[list[int]]:
         """Packs, as positions in the list."""
+        if not self.planner.timings.room:
+            self.planner.timings.room = room(self.checkpoint.device)
         return self.planner.plan(self._loads(configurations))
 
     def expected_seconds(self, configurations: Sequence[Configuration]) -> float:

@@ -24,6 +24,15 @@ class Load:
         return sum(self.parameters.values())
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What one step of a pack showed of each of its configurations."""
+
+    parameters: int
+    memory: int
+    """Bytes that it adds to the pack: weights, their training, and what the backward needs."""
+
+
 def load_of(
     configuration: Configuration, backbone: Backbone, modules: Mapping[str, PeftModule]
 ) -> Load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,8 +12,9 @@ from torch import nn
 from autopeft.training.batches import Split
 from autopeft.training.loop import train_step
 from autopeft.training.pack import Job, Pack
-from autopeft.training.pack_load import load_of
+from autopeft.training.pack_load import Probe, load_of
 from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.training.saved_bytes import STATE_BYTES, saved_bytes
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
 
 
@@ -25,10 +27,11 @@ def timer(
     task: Task,
     split: Split,
     rows: int,
-) -> Callable[[int, int, int], int]:
+) -> Callable[[int, int, int], Probe]:
     """A function (entry layer, K, rank) that runs one training step of such a pack of LoRA.
 
-    It waits for the device, and gives the parameters of one configuration.
+    It waits for the device. Memory is counted in the first step of each pack and stated for
+    the longest batch that the split can give.
 
     Args:
         model: the frozen base.
@@ -39,23 +42,34 @@ def timer(
         split: where the batch comes from.
         rows: of the batch.
     """
-    packs: dict[tuple[int, int, int], tuple[Pack, PackedAdamW]] = {}
+    packs: dict[tuple[int, int, int], tuple[Pack, PackedAdamW, Probe]] = {}
     indices = _typical(split, rows)
 
-    def step(entry: int, width: int, rank: int) -> int:
-        key = (entry, width, rank)
-        if key not in packs:
-            packs.clear()
-            configuration = _lora_from(entry, backbone, modules, rank)
-            pack = stacked([Job(configuration, seed) for seed in range(width)])
-            rates = torch.zeros(width, device=split.device)
-            packs[key] = pack, PackedAdamW(list(pack.parameters()), rates)
-        pack, optimiser = packs[key]
+    def run(pack: Pack, optimiser: PackedAdamW) -> None:
         with pack.attached(model):
             train_step(model, pack, optimiser, task, split=split, indices=indices)
         if split.device.type == "cuda":
             torch.cuda.synchronize(split.device)
-        return load_of(pack.jobs[0].configuration, backbone, modules).total
+
+    def first(entry: int, width: int, rank: int) -> tuple[Pack, PackedAdamW, Probe]:
+        configuration = _lora_from(entry, backbone, modules, rank)
+        pack = stacked([Job(configuration, seed) for seed in range(width)])
+        optimiser = PackedAdamW(list(pack.parameters()), torch.zeros(width, device=split.device))
+        with saved_bytes([*model.parameters(), *pack.parameters()]) as saved:
+            run(pack, optimiser)
+        scale = rows * max(split.lengths) / sum(split.lengths[i] for i in indices)
+        trained = STATE_BYTES * sum(p[0].numel() for p in pack.parameters())
+        memory = trained + math.ceil(scale * saved.total / width)
+        return pack, optimiser, Probe(load_of(configuration, backbone, modules).total, memory)
+
+    def step(entry: int, width: int, rank: int) -> Probe:
+        key = (entry, width, rank)
+        if key not in packs:
+            packs.clear()
+            packs[key] = first(entry, width, rank)
+        pack, optimiser, probe = packs[key]
+        run(pack, optimiser)
+        return probe
 
     return step
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from autopeft.training.pack_load import Load, padded_parameters
+from autopeft.training.pack_load import Load, Probe, padded_parameters
 
 GAIN = 0.97
 """A wider pack must cost at most this share of the time per configuration."""
@@ -19,9 +19,9 @@ RANK = 8
 """Of the LoRA on every linear that is timed as a typical load."""
 LARGE_RANK = 64
 
-Step = Callable[[int, int, int], int]
+Step = Callable[[int, int, int], Probe]
 """(entry layer, K, rank): run one training step of LoRA of that rank on every linear from that
-layer up, and wait for it; gives the parameters of one configuration."""
+layer up, and wait for it."""
 
 
 @dataclass
@@ -36,6 +36,10 @@ class Timings:
     """Seconds per stacked parameter, padding included."""
     limit: int = 0
     """The largest K for which there was memory; 0 where memory did not run out."""
+    memory: dict[int, int] = field(default_factory=dict)
+    """Entry layer, lowest and highest -> bytes that one configuration adds to a pack."""
+    room: int = 0
+    """Bytes that a pack may add to the frozen base; 0 for no limit."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -45,7 +49,8 @@ class Timings:
     def from_json(data: Mapping[str, Any]) -> Timings:
         """The inverse of `to_json`, whose keys JSON has turned into text."""
         packs = {int(k): {int(w): s for w, s in v.items()} for k, v in data["packs"].items()}
-        return Timings(**{**data, "packs": packs})
+        memory = {int(k): v for k, v in data["memory"].items()}
+        return Timings(**{**data, "packs": packs, "memory": memory})
 
 
 @dataclass
@@ -97,8 +102,18 @@ class Planner:
         extra = padded_parameters(pack) - (1 - share) * self.timings.typical
         return low + share * (high - low) + self.timings.per_parameter * width * extra
 
+    def _fits(self, pack: Sequence[Load]) -> bool:
+        """Whether there is room for the pack; one configuration is always tried."""
+        if len(pack) == 1 or not self.timings.room:
+            return True
+        low, high = (self.timings.memory.get(end, 0) for end in (0, self.layers))
+        share = min(load.entry for load in pack) / max(1, self.layers)
+        return len(pack) * (low + share * (high - low)) <= self.timings.room
+
     def _cost(self, pack: Sequence[Load]) -> float:
-        """Seconds, with what packing must gain to be worth it."""
+        """Seconds, with what packing must gain to be worth it; infinite without room."""
+        if not self._fits(pack):
+            return math.inf
         return self.seconds(pack) / (1.0 if len(pack) == 1 else GAIN)
 
     def _measured(self, entry: int) -> dict[int, float]:
@@ -111,8 +126,11 @@ class Planner:
     def _measure(self, entry: int) -> dict[int, float]:
         """Seconds by K, doubled as long as each configuration gets cheaper and there is memory."""
         seconds = {1: self._time(entry, 1, RANK)}
+        if math.isfinite(seconds[1]):
+            self.timings.memory[entry] = self.step(entry, 1, RANK).memory
+        each, room = self.timings.memory.get(entry, 0), self.timings.room or math.inf
         width = 2
-        while width <= self.largest:
+        while width <= self.largest and width * each <= room:
             found = self._time(entry, width, RANK)
             if math.isinf(found):
                 self.timings.limit = min(self.timings.limit or width // 2, width // 2)
@@ -127,8 +145,9 @@ class Planner:
         """What a parameter costs: the difference between a small and a large rank."""
         small, large = (self._time(0, 1, rank) for rank in (RANK, LARGE_RANK))
         if math.isfinite(large):
-            self.timings.typical, more = (self.step(0, 1, rank) for rank in (RANK, LARGE_RANK))
-            self.timings.per_parameter = max(0.0, large - small) / (more - self.timings.typical)
+            counts = [self.step(0, 1, rank).parameters for rank in (RANK, LARGE_RANK)]
+            self.timings.typical = counts[0]
+            self.timings.per_parameter = max(0.0, large - small) / (counts[1] - counts[0])
 
     def _time(self, entry: int, width: int, rank: int) -> float:
         """Seconds of a step; infinite without the memory for it."""

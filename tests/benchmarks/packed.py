@@ -2,12 +2,12 @@
 
     python tests/benchmarks/packed.py [--width 8] [--steps 4] [--rounds 3] [--output FILE]
 
-Every side trains the same LoRA configurations from the same initial weights on the same tokens with
-AdamW: HF peft in a plain loop, HF peft in HF Trainer (one configuration), one pack of all, the packs
-that the planner chooses, with the trunk's outputs kept as a search keeps them from the second epoch
-on, and packs of one. `floor` is the frozen base alone, forward, and backward down to the lowest
-adapted layer. Rounds alternate between the sides, and medians are compared. Printed per shape: ms
-per configuration and step, ratios, and the largest difference between the losses.
+Every side trains the same LoRA configurations from the same initial weights on the same tokens
+with AdamW: HF peft in a plain loop, HF peft in HF Trainer (one configuration), one pack of all, the
+packs that the planner chooses, with the trunk's outputs kept as a search keeps them from the second
+epoch on, and packs of one. `floor` is the frozen base alone, forward, and backward down to the
+lowest adapted layer. Rounds alternate between the sides, and medians are compared. Printed per
+shape: ms per configuration and step, ratios, and the largest difference between the losses.
 """
 
 from __future__ import annotations

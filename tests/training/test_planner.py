@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from autopeft.training import planner as subject
-from autopeft.training.pack_load import Load, padded_parameters
+from autopeft.training.pack_load import Load, Probe, padded_parameters
 from autopeft.training.planner import Planner, Timings
 
 LAYERS = 6
 PER_RANK = 100
 """Parameters of a typical configuration at layer 0, for each unit of its rank."""
+
+MEMORY = 100
+"""Bytes of a configuration for each layer from its entry on."""
 
 Cost = Callable[[int, int, int], float]
 """(entry layer, K, rank) -> seconds of a step."""
@@ -26,12 +29,11 @@ class Clock:
     def __init__(self, cost: Cost) -> None:
         self.now = 0.0
         self.cost = cost
-        self.steps = 0
 
-    def step(self, entry: int, width: int, rank: int) -> int:
+    def step(self, entry: int, width: int, rank: int) -> Probe:
         self.now += self.cost(entry, width, rank)
-        self.steps += 1
-        return PER_RANK * rank * (LAYERS - entry) // LAYERS
+        share = LAYERS - entry
+        return Probe(PER_RANK * rank * share // LAYERS, MEMORY * share)
 
 
 def planner(monkeypatch: pytest.MonkeyPatch, cost: Cost, largest: int = 16) -> Planner:
@@ -101,6 +103,14 @@ def test_out_of_memory_bounds_every_pack(monkeypatch: pytest.MonkeyPatch) -> Non
         return 1.0
 
     assert sizes(planner(monkeypatch, cost).plan([load(0)] * 5)) == [1, 2, 2]
+
+
+def test_a_pack_stays_within_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = planner(monkeypatch, by_layer(10.0, 0.1))
+    chosen.timings.room = 2 * LAYERS * MEMORY
+    packs = chosen.plan([load(0)] * 5 + [load(4)] * 6)
+    assert sizes(packs) == [1, 2, 2, 6]
+    assert sorted(i for pack in packs for i in pack) == list(range(11))
 
 
 def test_without_memory_for_one_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:

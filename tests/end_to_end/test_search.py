@@ -20,6 +20,8 @@ from autopeft import results, search, weights
 from autopeft.errors import Interrupted, NothingFits, StudyError, UsageError
 from autopeft.evaluate import Evaluator
 from autopeft.settings import Settings
+from autopeft.training import loop
+from autopeft.training.pack import Pack
 from autopeft.types import Results
 from tests import tiny_bundle
 from tests.listener import Listener
@@ -238,6 +240,44 @@ def test_a_configuration_that_fails_alone_is_recorded_once(
     listener = Listener()
     search.run(settings(place, trials=6), path, listener)
     assert listener.trials_finished == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_out_of_memory_at_any_step_loses_no_trial(
+    place: Path,
+    whole: tuple[Path, Results],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    draw = random.Random(seed)
+    doomed = {draw.randrange(70) for _ in range(5)}
+    hungry = draw.choice(whole[1].trials).configuration
+    steps = iter(range(10_000))
+    original = loop.train_step
+
+    def step(model: Any, pack: Pack, *rest: Any, **more: Any) -> torch.Tensor:
+        if next(steps) in doomed or hungry in [job.configuration for job in pack.jobs]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return original(model, pack, *rest, **more)
+
+    def trained(self: Evaluator, *given: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "train_step", step)
+            return train(self, *given)
+
+    train = Evaluator._train
+    monkeypatch.setattr(Evaluator, "_train", trained)
+    found = search.run(settings(place), tmp_path / "study.journal", Listener())
+    failed = [t for t in found.trials if t.state == "failed"]
+    assert len(found.trials) == 12
+    assert {t.state for t in found.trials} <= {"complete", "failed"}
+    assert all(t.message.startswith("out of memory when trained alone") for t in failed)
+    assert all(t.measurements["memory_predicted"].value > 0 for t in failed)
+    assert hungry in [t.configuration for t in failed] or hungry not in [
+        t.configuration for t in found.trials
+    ]
+    assert len({t.digest for t in found.trials}) == 12
 
 
 def test_a_divergence_is_a_failed_trial_and_spares_its_neighbours(

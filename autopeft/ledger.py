@@ -113,6 +113,11 @@ class Ledger:
         """A remembered fact, or None."""
         return self._facts.get(name)
 
+    def recall_all(self, prefix: str) -> dict[str, Any]:
+        """The remembered facts whose names begin so, by the rest of the name."""
+        found = {n: v for n, v in self._facts.items() if n.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in found.items()}
+
     # --- asking -------------------------------------------------------------------------------
 
     def ask_baseline(self, configuration: Configuration, label: str) -> Asked:

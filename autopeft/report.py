@@ -20,7 +20,10 @@ from autopeft.types import Results, View
 Carrier = Literal["inline", "cdn", "directory"]
 """How the page gets plotly.js: within itself, from plotly's site, or from a file beside it."""
 CDN = "https://cdn.plot.ly"
-SCRIPTS = ("page.js", "table.js", "figures.js")
+SCRIPTS = (
+    *("page.js", "table.js", "lora_config.js", "layers.js", "compare.js"),
+    *("budget.js", "parallel.js", "figures.js"),
+)
 SCRIPT_FILE = "plotly.min.js"
 SOURCES: dict[Carrier, str] = {"inline": "", "cdn": f" {CDN}", "directory": " 'self' file:"}
 """Where the page may load scripts from, beyond itself."""
@@ -48,9 +51,9 @@ def render(results: Results, views: Mapping[str, View], *, plotly: Carrier = "in
             f'<a href="#{escape(name)}">{escape(view.title)}</a>' for name, view in ordered.items()
         ),
         sections="\n".join(sections),
-        data=embedded(data),
+        data=packed("page-data", embedded(data)),
         plotly=plotly_tag(plotly) if any(view.get("figures") for view in data.values()) else "",
-        script="".join(map(asset, SCRIPTS)),
+        script=f"(async () => {{\n{''.join(map(asset, SCRIPTS))}await page.start();\n}})();",
     )
 
 
@@ -93,9 +96,8 @@ def policy(plotly: Carrier) -> str:
 
 
 def embedded(data: Any) -> str:
-    """JSON that is safe within a script element."""
-    text = json.dumps(plain(data), allow_nan=False, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    """The data as JSON without blanks."""
+    return json.dumps(plain(data), allow_nan=False, ensure_ascii=True, separators=(",", ":"))
 
 
 def plain(data: Any) -> Any:
@@ -113,18 +115,23 @@ def plotly_tag(plotly: Carrier) -> str:
     """The element that brings plotly.js."""
     if plotly == "directory":
         return f'<script src="{SCRIPT_FILE}"></script>'
-    script = plotly_script().encode()
     if plotly == "cdn":
         from plotly.offline import get_plotlyjs_version
 
+        script = plotly_script().encode()
         integrity = base64.b64encode(hashlib.sha256(script).digest()).decode()
         source = f"{CDN}/plotly-{get_plotlyjs_version()}.min.js"
         return (
             f'<script src="{source}" integrity="sha256-{integrity}" crossorigin="anonymous">'
             "</script>"
         )
-    packed = base64.b64encode(gzip.compress(script, mtime=0)).decode()
-    return f'<script type="application/octet-stream" id="plotly-gzip">{packed}</script>'
+    return packed("plotly-gzip", plotly_script())
+
+
+def packed(identity: str, text: str) -> str:
+    """An element that holds the text compressed, as `unpacked` in `page.js` reads it."""
+    made = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    return f'<script type="application/octet-stream" id="{identity}">{made}</script>'
 
 
 def plotly_script() -> str:

@@ -59,6 +59,8 @@ def read(ledger: Ledger) -> Results:
         ),
         "command": ledger.recall("command") or "",
         "trials": ledger.recall("trials"),
+        "validation_labels": ledger.recall("validation_labels") or [],
+        "importance": ledger.recall_all("importance:"),
     }
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
 

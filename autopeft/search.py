@@ -72,6 +72,8 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
             about.check_digests(ledger.about, now, str(path))
+        if ledger.recall("validation_labels") is None:
+            ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
         progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
         progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
         rounds = Rounds(

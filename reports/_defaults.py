@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from html import escape
 
@@ -54,27 +53,28 @@ def nearest(results: Results, trials: Sequence[TrialRecord], default: TrialRecor
     spreads = [(max(column) - min(column)) or 1.0 for column in columns]
 
     def worst_gain(trial: TrialRecord) -> float:
-        gains = (gain(trial, default, objective).value for objective in results.objectives)
+        gains = (gain(results, trial, default, objective).value for objective in results.objectives)
         return min(value / spread for value, spread in zip(gains, spreads, strict=True))
 
     return max(trials, key=worst_gain)
 
 
-def gain(trial: TrialRecord, default: TrialRecord, objective: ObjectiveInfo) -> Measured:
+def gain(
+    results: Results, trial: TrialRecord, default: TrialRecord, objective: ObjectiveInfo
+) -> Measured:
     """How much better than the default a trial is, with the standard error of the difference."""
-    a, b = shared.value_of(trial, objective), shared.value_of(default, objective)
-    difference = a.value - b.value if objective.direction == "maximize" else b.value - a.value
-    return Measured(difference, math.hypot(a.error, b.error))
+    found = shared.difference(results, trial, default, objective)
+    return found if objective.direction == "maximize" else Measured(-found.value, found.error)
 
 
 def differences(results: Results, trial: TrialRecord, default: TrialRecord) -> str:
     """Such as `0.6 \N{PLUS-MINUS SIGN} 0.3 points better in accuracy and 12 MB worse in memory`."""
     words = []
     for objective in results.objectives:
-        found = gain(trial, default, objective)
+        found = gain(results, trial, default, objective)
         if found.value:
             unit = "points" if objective.unit == "%" else objective.unit
             amount = measured(Measured(abs(found.value), found.error), unit)
             side = "better" if found.value > 0 else "worse"
-            words.append(f"{amount} {side} in {objective.label}")
+            words.append(f"{amount} {side} in {shared.label(objective)}")
     return " and ".join(words) or "no better and no worse"

@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from autopeft import pareto
-from autopeft.format import byte_scale
-from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRecord
+from autopeft.types import Direction, ObjectiveInfo, Results, TrialRecord
 
 from . import _shared as shared
+from ._axes import Axis, axis_of, plottable
+from ._figure import BLUE, GREY, ORANGE, PURPLE, Trace, axis, figure, selection, trial_points
 
-BLUE, ORANGE, PURPLE, GREY = "#1f7ac4", "#c4581a", "#a35db0", "#808890"
-"""At least 3 : 1 against white and against the dark paper."""
-CLEAR = "rgba(0,0,0,0)"
 EDGE, ROOM = 0.06, 0.15
 """Shares of the span of the trials within the limits: free space, and how far beyond is shown."""
-Trace = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """An objective as an axis, in the unit that reads best."""
-
-    objective: ObjectiveInfo
-    scale: float
-    unit: str
-
-    def measured(self, trial: TrialRecord) -> Measured:
-        """Value and error of the trial in the unit of the axis."""
-        found = shared.value_of(trial, self.objective)
-        return Measured(found.value / self.scale, found.error / self.scale)
-
-    def title(self) -> str:
-        """Label and unit, with an arrow to the better end."""
-        words = f"{self.objective.label}, {self.unit}" if self.unit else self.objective.label
-        if self.objective.direction == "maximize":
-            return escape(f"{words} \N{RIGHTWARDS ARROW} better", quote=False)
-        return escape(f"better \N{LEFTWARDS ARROW} {words}", quote=False)
 
 
 def scatter(results: Results, x: ObjectiveInfo, y: ObjectiveInfo) -> dict[str, Any]:
     """The figure as plain data."""
-    import plotly.graph_objects as go
-
-    trials = [t for t in shared.finished(results) if plottable(t, x) and plottable(t, y)]
+    trials = [t for t in shared.drawn(results) if plottable(t, x) and plottable(t, y)]
     axes = (axis_of(trials, x), axis_of(trials, y))
     traces = [stairs(trials, axes), *groups(results, trials, axes), selection()]
-    figure = go.Figure([go.Scatter(**trace) for trace in traces], layout(trials, axes))
-    drawn: dict[str, Any] = figure.to_plotly_json()
-    return drawn
-
-
-def plottable(trial: TrialRecord, objective: ObjectiveInfo) -> bool:
-    """Whether the trial has a finite value of the objective."""
-    return math.isfinite(shared.value_of(trial, objective).value)
-
-
-def axis_of(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> Axis:
-    """The axis of an objective; bytes in the unit of the largest value."""
-    if objective.unit != "B":
-        return Axis(objective, 1.0, objective.unit)
-    largest = max((shared.value_of(t, objective).value for t in trials), default=0.0)
-    return Axis(objective, *byte_scale(largest))
+    horizontal, vertical = (axis(a.title(), range=window(trials, a)) for a in axes)
+    return figure(traces, xaxis=horizontal, yaxis=vertical)
 
 
 def groups(results: Results, trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> list[Trace]:
@@ -106,13 +64,7 @@ def squares(results: Results, trials: Sequence[TrialRecord]) -> Trace:
 def points(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
     """Positions, trial numbers and hover of some trials; the page fills in the words."""
     x, y = ([axis.measured(trial).value for trial in trials] for axis in axes)
-    return {
-        "x": x,
-        "y": y,
-        "mode": "markers",
-        "customdata": [trial.number for trial in trials],
-        "hovertemplate": "%{hovertext}<extra></extra>",
-    }
+    return trial_points([trial.number for trial in trials], x, y)
 
 
 def labels(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis], middle: float) -> Trace:
@@ -127,8 +79,8 @@ def labels(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis], middle: float
 def error_bars(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
     """One standard error, along the axes that have any."""
     made: Trace = {}
-    for name, axis in zip(("error_x", "error_y"), axes, strict=True):
-        errors = [axis.measured(trial).error for trial in trials]
+    for name, along in zip(("error_x", "error_y"), axes, strict=True):
+        errors = [along.measured(trial).error for trial in trials]
         if any(errors):
             made[name] = {"array": errors, "thickness": 1, "width": 0}
     return made
@@ -168,20 +120,6 @@ def worst(rows: Sequence[Sequence[float]], directions: Sequence[Direction]) -> l
     ]
 
 
-def selection() -> Trace:
-    """An empty trace; the page moves it onto the selected trial."""
-    circle = {"symbol": "circle-open", "size": 18, "color": ORANGE, "line": {"width": 3}}
-    return {
-        "x": [],
-        "y": [],
-        "mode": "markers",
-        "marker": circle,
-        "meta": "selection",
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
-
-
 def window(trials: Sequence[TrialRecord], axis: Axis) -> tuple[float, float]:
     """The part of an axis to show: far beyond the limit is left out unless all is there."""
     values = [axis.measured(trial).value for trial in trials]
@@ -193,20 +131,3 @@ def window(trials: Sequence[TrialRecord], axis: Axis) -> tuple[float, float]:
         bound + ROOM * sign * span for bound, sign in ((min(inside), -1), (max(inside), 1))
     )
     return max(low, min(values) - EDGE * span), min(high, max(values) + EDGE * span)
-
-
-def layout(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> dict[str, Any]:
-    """Titles, a legend above, and paper that lets the page through."""
-    x, y = (
-        {"title": {"text": axis.title()}, "range": window(trials, axis), "automargin": True}
-        for axis in axes
-    )
-    return {
-        "xaxis": x,
-        "yaxis": y,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-        "paper_bgcolor": CLEAR,
-        "plot_bgcolor": CLEAR,
-        "hovermode": "closest",
-    }

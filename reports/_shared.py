@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from collections.abc import Sequence
 from html import escape
 
@@ -11,6 +13,11 @@ from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRec
 
 NOTHING_YET = "No trial has finished yet."
 BASELINE = "baseline"
+COLOURS = ("#1f7ac4", "#c4581a", "#12897b", "#a35db0", "#808890")
+"""One per study; at least 3 : 1 against white and against the dark paper."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+MOST_DRAWN = 600
+"""Finished trials that a page draws and lists; a browser is slow with many more."""
 
 
 def finished(results: Results) -> list[TrialRecord]:
@@ -21,6 +28,31 @@ def finished(results: Results) -> list[TrialRecord]:
 def nothing_yet(results: Results) -> str:
     """The reason why a view of finished trials is empty, or an empty string."""
     return "" if finished(results) else NOTHING_YET
+
+
+def drawn(results: Results) -> list[TrialRecord]:
+    """The finished trials that the page shows: the front, the defaults and an even choice."""
+    done = finished(results)
+    kept = {t.number for t in done if t.number in set(results.front) or is_baseline(t)}
+    rest = [t.number for t in done if t.number not in kept]
+    room = max(MOST_DRAWN - len(kept), 0)
+    if len(rest) > room:
+        step = len(rest) / room if room else 0.0
+        rest = [rest[int(i * step)] for i in range(room)]
+    chosen = kept | set(rest)
+    return [trial for trial in done if trial.number in chosen]
+
+
+def thinned_html(results: Results) -> str:
+    """What is left out of the page, or an empty string."""
+    done, shown = finished(results), drawn(results)
+    if len(done) == len(shown):
+        return ""
+    return (
+        f'<p class="thinned">{len(shown):,} of {len(done):,} finished trials are drawn: the front, '
+        "the defaults and an even choice of the rest. <code>autopeft report -o results.parquet"
+        "</code> writes all of them.</p>"
+    )
 
 
 def is_baseline(trial: TrialRecord) -> bool:
@@ -46,6 +78,46 @@ def rows(results: Results, trials: Sequence[TrialRecord]) -> list[list[float]]:
 def directions(results: Results) -> list[Direction]:
     """The direction of each objective."""
     return [objective.direction for objective in results.objectives]
+
+
+def probability_text(results: Results, trial: TrialRecord) -> str:
+    """P(on the front), such as `0.83`; a dash where it was not worked out."""
+    facts = results.info.get("front_probability") or {}
+    if not facts.get("trials") or not trial.feasible:
+        return MISSING
+    share = facts["trials"].get(trial.number, 0.0)
+    return "< 0.01" if share < 0.01 else f"{share:.2f}"
+
+
+def difference(
+    results: Results, a: TrialRecord, b: TrialRecord, objective: ObjectiveInfo
+) -> Measured:
+    """`a` less `b`; the standard error takes into account that both were scored on the same rows.
+
+    Without the study's labels, or for another objective than the first, the errors are taken to
+    be independent.
+    """
+    left, right = value_of(a, objective), value_of(b, objective)
+    common = 2 * shared_correlation(results, a, b, objective) * left.error * right.error
+    variance = left.error**2 + right.error**2 - common
+    return Measured(left.value - right.value, math.sqrt(max(variance, 0.0)))
+
+
+def shared_correlation(
+    results: Results, a: TrialRecord, b: TrialRecord, objective: ObjectiveInfo
+) -> float:
+    """Correlation of the errors of two trials, from the rows that both were scored on."""
+    known = results.info.get("paired") or {"trials": []}
+    if objective != results.objectives[0] or not {a.number, b.number} <= set(known["trials"]):
+        return 0.0
+    row, column = (known["trials"].index(trial.number) for trial in (a, b))
+    return float(known["correlation"][row][column])
+
+
+def label(objective: ObjectiveInfo) -> str:
+    """The label of an objective within a sentence."""
+    words = objective.label
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
 def objective_text(trial: TrialRecord, objective: ObjectiveInfo) -> str:
@@ -94,3 +166,23 @@ def select_html(trial: TrialRecord) -> str:
     """The number of a trial, as a button that selects it in every view."""
     number = trial.number
     return f'<button type="button" class="link" data-trial="{number}">#{number}</button>'
+
+
+def figure_html(name: str, sentence: str) -> str:
+    """The place of a figure, with the sentence that stands for it where it cannot be seen."""
+    words = escape(sentence)
+    return (
+        f'<div class="figure" id="{name}" role="img" aria-label="{words}"></div>\n<p>{words}</p>'
+        '<noscript><p class="muted">The figure needs JavaScript.</p></noscript>'
+    )
+
+
+def quoted(text: str) -> str:
+    """The text as one word of a command."""
+    return shlex.quote(text)
+
+
+def study_name(index: int, results: Results) -> str:
+    """A letter and the file's name, such as `A quickstart`."""
+    name = results.study.rsplit("/", 1)[-1].removesuffix(".journal")
+    return f"{LETTERS[index % len(LETTERS)]} {name}"

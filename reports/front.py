@@ -8,6 +8,7 @@ from typing import Any
 
 from autopeft.types import ObjectiveInfo, Results, TrialRecord, View
 
+from . import _budgets as budgets
 from . import _shared as shared
 from ._scatter import scatter
 
@@ -28,12 +29,21 @@ def html(results: Results) -> str:
         '<p class="controls">'
         f"{menu(results, 'across', second)}{menu(results, 'up', first)}"
         f'<label><input type="checkbox" data-log="{FIGURE}"> Logarithmic across'
-        " (leaves out zeros)</label></p>"
-        f'<div class="figure" id="{FIGURE}" role="img" aria-label="{escape(finding(results))}">'
-        "</div>"
-        f"<p>{escape(finding(results))}</p>"
-        '<noscript><p class="muted">The figure needs JavaScript; the table below has the same '
-        "data.</p></noscript>"
+        f" (leaves out zeros)</label></p>{budgets.slider_html(results)}"
+        f"{shared.figure_html(FIGURE, finding(results))}{budgets.table_html(results)}"
+        f"{certainty_html(results)}{shared.thinned_html(results)}"
+    )
+
+
+def certainty_html(results: Results) -> str:
+    """How P(on the front) was found, or nothing when it was not."""
+    how = (results.info.get("front_probability") or {}).get("how")
+    if not how:
+        return ""
+    return (
+        '<p class="muted">P(on the front) is the share of draws of all scores in which a trial '
+        f"stays unbeaten: {escape(how)}. The scores chose the trials, so it is on the high "
+        "side.</p>"
     )
 
 
@@ -54,8 +64,8 @@ def finding(results: Results) -> str:
     first, second = results.objectives[:2]
     ends = [results.trial(results.front[0]), results.trial(results.front[-1])]
     low, high = (
-        f"{shared.objective_text(t, first)} {first.label} at {shared.objective_text(t, second)} "
-        f"{second.label}"
+        f"{shared.objective_text(t, first)} {shared.label(first)} at "
+        f"{shared.objective_text(t, second)} {shared.label(second)}"
         for t in ends
     )
     if len(results.front) == 1:
@@ -69,14 +79,15 @@ def data(results: Results) -> dict[str, Any]:
     first, second = list(names)[:2]
     pairs = sorted(permutations(names, 2), key=lambda pair: pair != (second, first))
     figures = {f"{x}/{y}": scatter(results, names[x], names[y]) for x, y in pairs}
-    words = {str(t.number): hover(results, t) for t in shared.finished(results)}
-    return {"figures": {FIGURE: figures}, "words": words}
+    words = {str(t.number): hover(results, t) for t in shared.drawn(results)}
+    return {"figures": {FIGURE: figures}, "words": words, "budgets": budgets.plain(results)}
 
 
 def hover(results: Results, trial: TrialRecord) -> str:
     """The trial in words; markup in it is escaped, the line breaks are plotly's."""
     lines = [f"#{trial.number} {shared.modules_text(trial, results)}"]
-    lines += [f"{o.label} {shared.objective_text(trial, o)}" for o in results.objectives]
+    lines += [f"{shared.label(o)} {shared.objective_text(trial, o)}" for o in results.objectives]
+    lines.append(f"P(on the front) {shared.probability_text(results, trial)}")
     lines.append(f"{shared.layers_text(trial, results)} layers")
     lines.append(f"learning rate {shared.learning_rate_text(trial)}")
     lines.append(f"{shared.state_text(trial, results)}, {trial.origin}")

@@ -27,7 +27,15 @@ ORDER = (
     "digests",
 )
 """Entries that come first; the rest follows by name."""
-ELSEWHERE = ("command", "health")
+ELSEWHERE = (
+    "command",
+    "health",
+    "validation_labels",
+    "importance",
+    "front_probability",
+    "paired",
+    "proxy_correlation",
+)
 """Entries that are shown in another form."""
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from autopeft import pareto
 from autopeft.format import MISSING, bytes_text, count_text
 from autopeft.types import Results, TrialRecord, View
 
 from . import _shared as shared
+from ._chosen import choices
 from ._defaults import comparison
-
-POINTS = 1.0
-"""Tolerance of the third card, in percent points of the first objective."""
 
 
 def html(results: Results) -> str:
@@ -69,34 +67,19 @@ def cards(results: Results) -> str:
     chosen = choices(results)
     if not chosen:
         return "<p>No finished trial is within the limits.</p>"
-    made = "".join(card(results, title, trial) for title, trial in chosen.items())
+    titles: dict[int, list[str]] = {}
+    for title, trial in chosen.items():
+        titles.setdefault(trial.number, []).append(title)
+    made = "".join(card(results, words, results.trial(n)) for n, words in titles.items())
     return f'<div class="cards">{made}</div>'
 
 
-def choices(results: Results) -> dict[str, TrialRecord]:
-    """Title -> trial: most accurate, knee, smallest near the best; empty without a front."""
-    trials = [results.trial(number) for number in results.front]
-    if not trials:
-        return {}
-    rows, directions = shared.rows(results, trials), shared.directions(results)
+def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
+    """One choice: its first objective large, the rest as a list, and the commands that use it."""
     first = results.objectives[0]
-    best = max(row[0] for row in rows) if first.direction == "maximize" else min(r[0] for r in rows)
-    near, words = (POINTS, "one point") if first.unit == "%" else (0.01 * abs(best), "1 %")
-    top = next(i for i, row in enumerate(rows) if row[0] == best)
-    return {
-        "Most accurate" if first.name == "accuracy" else f"Best {first.label}": trials[top],
-        "Knee": trials[pareto.knee(rows, directions)],
-        f"Smallest within {words} of the best": trials[
-            pareto.smallest_within(rows, directions, near)
-        ],
-    }
-
-
-def card(results: Results, title: str, trial: TrialRecord) -> str:
-    """One choice: its first objective large, the rest as a list, and its export command."""
-    first = results.objectives[0]
-    rows = {o.label: shared.objective_text(trial, o) for o in results.objectives[1:]}
+    rows = {shared.label(o): shared.objective_text(trial, o) for o in results.objectives[1:]}
     rows |= {
+        "P(on the front)": shared.probability_text(results, trial),
         "parameters": parameters_text(trial),
         "memory": memory_text(results, trial),
         "modules": shared.modules_text(trial, results),
@@ -107,12 +90,21 @@ def card(results: Results, title: str, trial: TrialRecord) -> str:
     items = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
     return (
         f'<article class="card" data-trial="{trial.number}">'
-        f"<h3>{escape(title)} {shared.select_html(trial)}</h3>"
+        f"<h3>{escape(together(titles))} {shared.select_html(trial)}</h3>"
         f'<p class="value">{escape(shared.objective_text(trial, first))}</p>'
-        f'<p class="muted">{escape(first.label)}</p>'
-        f"<dl>{''.join(items)}</dl>"
-        f"{shared.command_html(export_command(results, trial))}</article>"
+        f'<p class="muted">{escape(shared.label(first))}</p>'
+        f'<dl>{"".join(items)}</dl><div class="commands">'
+        f"<p>Train it, with a script of your own:</p>"
+        f"{shared.command_html(export_command(results, trial, 'train'))}"
+        f"<p>Use the adapter as trained here:</p>"
+        f"{shared.command_html(export_command(results, trial, 'peft'))}</div></article>"
     )
+
+
+def together(titles: Sequence[str]) -> str:
+    """The titles of one trial as one, such as `Most accurate, and knee`."""
+    first, *rest = titles
+    return ", and ".join([first, *(title[:1].lower() + title[1:] for title in rest)])
 
 
 def parameters_text(trial: TrialRecord) -> str:
@@ -134,10 +126,10 @@ def memory_text(results: Results, trial: TrialRecord) -> str:
     return MISSING
 
 
-def export_command(results: Results, trial: TrialRecord) -> str:
-    """The command that writes the configuration as an adapter."""
+def export_command(results: Results, trial: TrialRecord, target: str) -> str:
+    """The command that writes the configuration for a target."""
     study = shlex.quote(results.study)
-    return f"autopeft export {study} {trial.number} --to peft -o adapter-{trial.number}"
+    return f"autopeft export {study} {trial.number} --to {target} -o {target}-{trial.number}"
 
 
 def uncertainty(results: Results) -> str:

@@ -6,47 +6,65 @@ import json
 from html import escape
 from typing import Any
 
-from autopeft.types import Configuration, Results, TrialRecord, View
+from autopeft.describe import size_of
+from autopeft.types import Configuration, Placement, Results, TrialRecord, View
 
 from . import _shared as shared
 
 Cell = tuple[str, str]
 """(text, what it sorts by)."""
+PEFT_TASK = "SEQ_CLS"
+"""The task type of peft for classification and regression, as `LoraConfig` takes it."""
 TEXT_COLUMNS = ("modules", "standing", "origin")
 
 
 def html(results: Results) -> str:
     """Controls, the table, the selected configuration and the failures."""
-    parts = [controls(results), table(results), configuration_panel(), failures(results)]
+    parts = [
+        shared.thinned_html(results),
+        controls(results),
+        table(results),
+        configuration_panel(),
+        failures(results),
+    ]
     return "\n".join(part for part in parts if part)
 
 
 def data(results: Results) -> dict[str, Any]:
     """The configurations by trial number, each site named once: `sites[index]`."""
-    trials = shared.finished(results)
+    trials = shared.drawn(results)
     sites = sorted({p.site for trial in trials for p in trial.configuration.placements})
     index = {site: i for i, site in enumerate(sites)}
     packed = {str(trial.number): grouped(trial.configuration, index) for trial in trials}
-    return {"sites": sites, "configurations": packed}
+    paths = {site.name: site.path for site in results.backbone.sites}
+    return {
+        "sites": sites,
+        "paths": [paths.get(site, site) for site in sites],
+        "task": PEFT_TASK,
+        "configurations": packed,
+    }
 
 
 def grouped(configuration: Configuration, index: dict[str, int]) -> dict[str, Any]:
     """The placements with equal modules and settings together, numbers as JSON text."""
-    groups: dict[tuple[str, str], list[int]] = {}
-    for placement in configuration.to_json()["placements"]:
-        key = (placement["module"], json.dumps(placement["settings"]))
-        groups.setdefault(key, []).append(index[placement["site"]])
+    groups: dict[tuple[str, str, int | None], list[int]] = {}
+    for placed in configuration.to_json()["placements"]:
+        size = size_of(Placement(placed["site"], placed["module"], placed["settings"]))
+        key = (placed["module"], json.dumps(placed["settings"]), size)
+        groups.setdefault(key, []).append(index[placed["site"]])
     return {
         "groups": [
-            {"module": m, "settings": s, "sites": sites} for (m, s), sites in groups.items()
+            {"module": m, "settings": s, "size": size, "sites": sites}
+            for (m, s, size), sites in groups.items()
         ],
+        "order": [index[placement.site] for placement in configuration.placements],
         "learning_rate": json.dumps(configuration.learning_rate),
     }
 
 
 def controls(results: Results) -> str:
     """The filter and the switch between the front and all finished trials."""
-    rest = len(shared.finished(results)) - len(results.front)
+    rest = len(shared.drawn(results)) - len(results.front)
     return (
         '<p class="controls">'
         '<label>Filter <input type="search" id="table-filter" autocomplete="off"></label>'
@@ -68,14 +86,14 @@ def table(results: Results) -> str:
 def ordered(results: Results) -> list[TrialRecord]:
     """The front in its own order, then the other finished trials."""
     front = [results.trial(number) for number in results.front]
-    return front + [t for t in shared.finished(results) if t.number not in results.front]
+    return front + [t for t in shared.drawn(results) if t.number not in results.front]
 
 
 def columns(results: Results) -> list[str]:
     """The column headings, in the order of `cells`."""
     labels = [objective.label for objective in results.objectives]
     rest = ["modules", "layers", "learning rate", "seeds", "standing", "origin"]
-    return ["trial", *labels, *rest]
+    return ["trial", *labels, "P(on the front)", *rest]
 
 
 def head(name: str) -> str:
@@ -115,9 +133,11 @@ def cells(results: Results, trial: TrialRecord) -> list[Cell]:
     rate = trial.configuration.learning_rate
     words = (shared.modules_text(trial, results), shared.state_text(trial, results), trial.origin)
     modules, standing, origin = ((text, text) for text in words)
+    likely = shared.probability_text(results, trial)
     return [
         (f"#{trial.number}", str(trial.number)),
         *values,
+        (likely, likely.removeprefix("< ")),
         modules,
         (layers, layers.partition("/")[0]),
         (shared.learning_rate_text(trial), repr(rate)),
@@ -132,7 +152,8 @@ def configuration_panel() -> str:
     return (
         '<div id="configuration" hidden><h3>Configuration of <span id="configuration-name"></span>'
         '</h3><p class="controls"><button type="button" data-format="json">Copy JSON'
-        '</button> <button type="button" data-format="yaml">Copy YAML</button></p>'
+        '</button> <button type="button" data-format="yaml">Copy YAML</button> '
+        '<button type="button" data-format="python">Copy LoraConfig(...)</button></p>'
         '<pre id="configuration-text" tabindex="0" aria-label="Configuration"></pre></div>'
     )
 

@@ -48,11 +48,18 @@ INFO: dict[str, Any] = {
     "versions": {"autopeft": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0"},
     "command": f"autopeft search --study a.journal --dataset 'reviews {HOSTILE}.csv' --budget 2%",
     "digests": {"data": "3f9c1b2a77d0", "base": "a17b00c4e5f6", "space": "09be7716ad33"},
-    "proxy_correlation": {"tau": 0.71, "low": 0.55, "high": 0.83},
+    "proxy_correlation": {"value": 0.71, "low": 0.55, "high": 0.83, "trials": 38, "share": 0.5},
+    "settings": {"sampler": "gp"},
+    "importance": {"spt": {"method": "spt", "site": {}, "provenance": {}, "detail": {}}},
     "health": [
         "The front still grew in the last 10 trials: more trials may find better ones.",
         f"Column `{HOSTILE}` was dropped.",
     ],
+}
+
+
+INFO["importance"]["spt"]["site"] = {
+    f"{layer}.{role}": float((1 + layer) * len(role)) for layer in range(LAYERS) for role in WIDTHS
 }
 
 
@@ -109,14 +116,26 @@ def measured_trial(number: int, placements: list[Placement], origin: str) -> Tri
             "peak_memory": Measured(memory, 2e6),
         },
         feasible=share <= INFO["budget_percent"],
-        point={"first_layer": lowest},
+        point={}
+        if origin.startswith("baseline")
+        else {"first_layer": lowest, "wide": trained > 1e5},
         measurements={
             "score": Measured(accuracy / 100, 0.004),
             "trainable": Measured(trained),
             "head": Measured(1538),
+            "memory_predicted": Measured(1.02 * memory),
             "memory_measured": Measured(memory, 2e6),
+            "seconds": Measured(3.0 + (LAYERS - lowest)),
         },
-        provenance={"seeds": [0, 1, 2], "rows": 408, "split": "validation"},
+        provenance={
+            "seeds": [0, 1, 2],
+            "rows": 408,
+            "split": "validation",
+            "curve": [
+                {"step": 200, "train_loss": 0.6, "score": accuracy / 100 - draw.uniform(0, 0.1)},
+                {"step": 400, "train_loss": 0.4, "score": accuracy / 100},
+            ],
+        },
         digest=digest.of_configuration(configuration),
     )
 

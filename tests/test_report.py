@@ -56,9 +56,13 @@ def view(**changes: Any) -> View:
 
 
 def page_data(page: str) -> Any:
-    found = re.search(r'<script type="application/json" id="page-data">(.*?)</script>', page, re.S)
+    return json.loads(unpacked(page, "page-data"))
+
+
+def unpacked(page: str, identity: str) -> str:
+    found = re.search(rf'id="{identity}">([^<]*)<', page)
     assert found is not None
-    return json.loads(found[1])
+    return gzip.decompress(base64.b64decode(found[1])).decode()
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +98,14 @@ def test_nothing_outside_is_asked_for(page: str) -> None:
 
 
 def test_plotly_is_the_installed_one_and_shares_nothing(page: str) -> None:
-    packed = re.search(r'id="plotly-gzip">([^<]*)<', page)
-    assert packed is not None
-    assert gzip.decompress(base64.b64decode(packed[1])).decode() == get_plotlyjs()
+    assert unpacked(page, "plotly-gzip") == get_plotlyjs()
     assert "showSendToCloud: false" in page
     assert "displaylogo: false" in page
     assert len(page) < 2_200_000
 
 
 def test_figures_carry_no_template(page: str) -> None:
-    assert '"template"' not in page
+    assert '"template"' not in unpacked(page, "page-data")
 
 
 def test_cdn_is_pinned_by_version_and_digest(results: Results) -> None:

@@ -44,6 +44,7 @@ def report(
     from autopeft import report as page
     from autopeft.cli.studies import find
     from autopeft.errors import UsageError
+    from autopeft.front_probability import annotated
     from autopeft.results import snapshot
 
     if plotly not in page.SOURCES:
@@ -52,7 +53,7 @@ def report(
     if len(named) > 1:
         raise UsageError("a report holds one study", hint="write one report for each")
     path = find(named[0])
-    results = snapshot(path)
+    results = annotated(snapshot(path))
     if target == "-":
         if show or plotly == "directory":
             raise UsageError("`-o -` cannot be opened, nor have a file beside it")

@@ -1,10 +1,12 @@
-// Figures: each id has one figure per choice of its menus, the first one by default.
-(() => {
-  const { one, all, select, selected } = page;
+// Figures: each id has one figure per choice of its menus, the first one by default. A view may
+// register `page.makers[id]`, which changes its figure before it is drawn.
+await (async () => {
+  const { one, all, select, selected, makers } = page;
   const views = Object.values(page.data);
   const figures = Object.assign({}, ...views.map((view) => view.figures ?? {}));
   const words = Object.assign({}, ...views.map((view) => view.words ?? {}));
-  if (!Object.keys(figures).length) return;
+  const ids = all(".figure").map((element) => element.id).filter((id) => figures[id]);
+  if (!ids.length) return;
   const config = {
     showSendToCloud: false,
     displaylogo: false,
@@ -19,7 +21,7 @@
   }
 
   async function draw(id) {
-    const figure = variant(id);
+    const figure = makers[id]?.(variant(id)) ?? variant(id);
     for (const trace of figure.data) {
       if (trace.customdata) trace.hovertext = trace.customdata.map((trial) => words[trial]);
     }
@@ -32,29 +34,27 @@
   function place(traces) {
     const mark = traces.find((trace) => trace.meta === "selection");
     if (!mark) return false;
-    const trial = selected() === null ? NaN : Number(selected());
-    const home = traces.find((trace) => trace.customdata?.includes(trial));
-    const at = home?.customdata.indexOf(trial);
-    mark.x = home ? [home.x[at]] : [];
-    mark.y = home ? [home.y[at]] : [];
+    const at = (trace) => (trace.customdata ?? []).findIndex((trial) => `${trial}` === selected());
+    const home = traces.find((trace) => at(trace) >= 0);
+    mark.x = home ? [home.x[at(home)]] : [];
+    mark.y = home ? [home.y[at(home)]] : [];
     return true;
   }
 
   function markSelection() {
-    for (const id of Object.keys(figures)) {
+    for (const id of ids) {
       const element = document.getElementById(id);
-      if (!element?.data || !place(element.data)) continue;
-      const index = element.data.findIndex((trace) => trace.meta === "selection");
-      const { x, y } = element.data[index];
-      Plotly.restyle(element, { x: [x], y: [y] }, [index]);
+      if (!element.data) continue;
+      if (makers[id]) draw(id);
+      else if (place(element.data)) {
+        const index = element.data.findIndex((trace) => trace.meta === "selection");
+        const { x, y } = element.data[index];
+        Plotly.restyle(element, { x: [x], y: [y] }, [index]);
+      }
     }
   }
 
-  async function start(id) {
-    await draw(id);
-    document.getElementById(id).on("plotly_click", ({ points }) => {
-      if (points[0]?.customdata !== undefined) select(String(points[0].customdata));
-    });
+  function followMenus(id) {
     for (const menu of menus(id)) {
       let before = menu.value;
       menu.addEventListener("change", () => {
@@ -70,26 +70,42 @@
     one(`[data-log="${id}"]`)?.addEventListener("change", () => draw(id));
   }
 
+  async function start(id) {
+    await draw(id);
+    const element = document.getElementById(id);
+    element.on("plotly_click", ({ points }) => {
+      if (points[0]?.customdata !== undefined) select(String(points[0].customdata));
+    });
+    element.dispatchEvent(new Event("drawn"));
+    followMenus(id);
+  }
+
   async function loadPlotly() {
-    const packed = document.getElementById("plotly-gzip");
-    if (packed) {
-      const bytes = Uint8Array.from(atob(packed.textContent.trim()), (char) => char.charCodeAt(0));
-      const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    if (document.getElementById("plotly-gzip")) {
       const element = document.createElement("script");
-      element.textContent = await new Response(stream).text();
+      element.textContent = await page.unpacked("plotly-gzip");
       document.head.append(element);
     }
     if (!window.Plotly) throw new Error("plotly.js is missing");
   }
 
-  loadPlotly().then(() => Promise.all(Object.keys(figures).map(start))).catch((error) => {
+  // One after the other, with a breath in between: the first is usable before the last is drawn.
+  async function startAll() {
+    for (const id of ids) {
+      await start(id);
+      await new Promise((resume) => setTimeout(resume));
+    }
+    document.documentElement.classList.add("drawn");
+  }
+
+  page.redraw = (id) => document.getElementById(id)?.data && draw(id);
+  page.listen(markSelection);
+  page.finish = () => loadPlotly().then(startAll).catch((error) => {
     console.error(error);
-    for (const id of Object.keys(figures)) {
+    for (const id of ids) {
       const element = document.getElementById(id);
       element.classList.add("undrawn");
       element.textContent = "This figure could not be drawn here; the table has the same data.";
     }
   });
-
-  page.listen(markSelection);
 })();

@@ -1,7 +1,14 @@
 "use strict";
 // What every view shares: the selected trial, which lives in the address, and copying.
-const page = (() => {
-  const data = JSON.parse(document.getElementById("page-data").textContent);
+const page = await (async () => {
+  async function unpacked(id) {
+    const packed = document.getElementById(id).textContent.trim();
+    const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  }
+
+  const data = JSON.parse(await unpacked("page-data"));
   const one = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const listeners = [];
@@ -11,10 +18,14 @@ const page = (() => {
   const asked = () => new URLSearchParams(location.hash.slice(1)).get("trial");
 
   function select(trial) {
-    if (!/^\d+$/.test(trial)) return;
-    selected = trial;
+    if (!/^\d+(-\d+)?$/.test(trial)) return;
     // `replace` leaves no trail of steps behind the back button; it works from file:// too.
     if (asked() !== trial) location.replace(`#trial=${trial}`);
+    mark(trial);
+  }
+
+  function mark(trial) {
+    selected = trial;
     for (const item of all("[data-trial]:not(button)")) {
       item.classList.toggle("selected", item.dataset.trial === trial);
     }
@@ -61,8 +72,16 @@ const page = (() => {
     if (asked() !== null && asked() !== selected) select(asked());
   }
 
+  // Called when every view listens.
+  async function start() {
+    if (asked() === null && data.compare) mark(String(data.compare.first[0]));
+    followAddress();
+    await shared.finish?.();
+  }
+
   document.addEventListener("click", follow);
   addEventListener("hashchange", followAddress);
-  addEventListener("DOMContentLoaded", followAddress);
-  return { data, one, all, select, copy, selected: () => selected, listen: (f) => listeners.push(f) };
+  const listen = (listener) => listeners.push(listener);
+  const shared = { data, one, all, select, copy, unpacked, listen, start, makers: {} };
+  return Object.assign(shared, { selected: () => selected });
 })();

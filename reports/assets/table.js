@@ -9,7 +9,7 @@
   // Settings and rates come as JSON text: a number read by JavaScript would lose that it is 2.0.
   function asJson(packed) {
     const placements = packed.groups.flatMap((group) =>
-      group.sites.map((index) => ({ site: sites[index], ...group })));
+      group.sites.map((index) => ({ ...group, site: sites[index] })));
     placements.sort((a, b) => ([a.site, a.module] < [b.site, b.module] ? -1 : 1));
     const lines = placements.map(({ site, module, settings }) =>
       `  {"module": ${quote(module)}, "settings": ${settings}, "site": ${quote(site)}}`);
@@ -27,7 +27,7 @@
     return lines.join("\n") + "\n";
   }
 
-  const formats = { json: asJson, yaml: asYaml };
+  const formats = { json: asJson, yaml: asYaml, python: () => page.loraConfig(selected()) };
 
   function showConfiguration(trial) {
     const packed = configurations[trial];
@@ -35,6 +35,7 @@
     if (!packed) return;
     document.getElementById("configuration-name").textContent = `#${trial}`;
     document.getElementById("configuration-text").textContent = asYaml(packed);
+    one('[data-format="python"]').disabled = page.loraConfig(trial) === null;
   }
 
   function copyConfiguration(format) {

@@ -1,0 +1,170 @@
+"""Progress: how the front grew over trials and over training time, and whether it still grows."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from autopeft.types import Results, View
+
+from . import _shared as shared
+from ._figure import BLUE, GREY, Trace, axis, figure
+from ._hypervolume import Growth, box_of, growth, usable
+
+FIGURE = "progress-figure"
+RECENT = 0.2
+"""The last share of the trials, whose gain is told."""
+
+
+def unavailable(results: Results) -> str:
+    """The reason when there is no volume to speak of."""
+    if len(usable(results)) < 2:
+        return (
+            shared.nothing_yet(results) or "Fewer than two trials have finished within the limits."
+        )
+    return ""
+
+
+def html(results: Results) -> str:
+    """The choice of the axis, the figure, and what random search would need."""
+    return (
+        '<p class="controls"><label>Across <select data-figure="progress-figure">'
+        '<option value="trials" selected>trials</option>'
+        '<option value="seconds">seconds of training</option></select></label></p>'
+        f"{shared.figure_html(FIGURE, finding(results))}{reference_html(results)}"
+    )
+
+
+def finding(results: Results) -> str:
+    """The last value, and how much of it came late."""
+    curve = growth(results, box_of([results]))
+    last, total = curve.share[-1], curve.trials[-1]
+    recent = max(1, round(RECENT * total))
+    before = at(curve, total - recent)
+    gained = f"{last - before:.3f} of it came in the last {recent} trials"
+    return (
+        f"The front covers {last:.3f} of the box between the worst and the best values seen, "
+        f"{gained}."
+    )
+
+
+def at(curve: Growth, count: int) -> float:
+    """The share after that many trials."""
+    return max(
+        (s for n, s in zip(curve.trials, curve.share, strict=True) if n <= count), default=0.0
+    )
+
+
+def reference_html(results: Results) -> str:
+    """How to get a random search to compare with; nothing when this study is one."""
+    if is_random(results):
+        return "<p>This study is itself a random search.</p>"
+    command = str(results.info.get("command") or "")
+    if not command:
+        return ""
+    study = results.study.removesuffix(".journal") + "-random.journal"
+    again = f"{command} --sampler random --study {shared.quoted(study)}"
+    both = f"autopeft report {shared.quoted(results.study)} {shared.quoted(study)}"
+    return (
+        '<p class="muted">A random search under the same protocol is the reference; these two '
+        "commands run it and lay it beside this study:</p>"
+        f"{shared.command_html(again)}{shared.command_html(both)}"
+    )
+
+
+def is_random(results: Results) -> bool:
+    """Whether the study's trials were drawn at random."""
+    return (results.info.get("settings") or {}).get("sampler") == "random"
+
+
+def curve_trace(curve: Growth, across: str, **style: Any) -> Trace:
+    """A staircase over trials or seconds."""
+    x = curve.trials if across == "trials" else curve.seconds
+    return {
+        "x": list(x),
+        "y": [round(share, 6) for share in curve.share],
+        "mode": "lines",
+        "line": {"shape": "hv", "width": 2, **style},
+        "hovertemplate": "%{x:.4~g} " + across + ": %{y:.3f}<extra></extra>",
+    }
+
+
+def phase_traces(results: Results, curve: Growth, across: str) -> list[Trace]:
+    """A mark on the curve where the origin of the trials changes: defaults, design, sampler."""
+    starts = phases(results)
+    if len(starts) < 2:
+        return []
+    times = running_seconds(results)
+    x = [n if across == "trials" else times[n] for _, n in starts]
+    return [
+        {
+            "x": x,
+            "y": [at(curve, n) for _, n in starts],
+            "mode": "markers+text",
+            "marker": {"symbol": "line-ns-open", "size": 14, "color": GREY, "line": {"width": 2}},
+            "text": [name for name, _ in starts],
+            "textposition": "bottom right",
+            "hoverinfo": "skip",
+            "showlegend": False,
+        }
+    ]
+
+
+def phases(results: Results) -> list[tuple[str, int]]:
+    """(kind of origin, position of its first trial), where the kind changes for good."""
+    kinds = [origin_kind(t.origin, results) for t in results.trials]
+    found: list[tuple[str, int]] = []
+    start = 0
+    for kind, group in groupby(kinds):
+        if kind not in [name for name, _ in found]:
+            found.append((kind, start))
+        start += len(list(group))
+    return found
+
+
+def origin_kind(origin: str, results: Results) -> str:
+    """`defaults`, `design` or the name of the sampler."""
+    sampler = str((results.info.get("settings") or {}).get("sampler") or "model")
+    if origin.startswith(shared.BASELINE):
+        return "defaults"
+    return sampler if origin in (sampler, "model", "random") else "design"
+
+
+def running_seconds(results: Results) -> list[float]:
+    """Seconds spent before each trial, and after the last."""
+    times = [0.0]
+    for trial in results.trials:
+        spent = trial.measurements.get("seconds")
+        times.append(times[-1] + (spent.value if spent else 0.0))
+    return times
+
+
+def data(results: Results) -> dict[str, Any]:
+    """The curve over trials and over seconds."""
+    curve = growth(results, box_of([results]))
+    return {"figures": {FIGURE: {a: drawn(results, curve, a) for a in ("trials", "seconds")}}}
+
+
+def drawn(results: Results, curve: Growth, across: str) -> dict[str, Any]:
+    """One figure."""
+    line = curve_trace(curve, across, color=BLUE) | {"showlegend": False}
+    traces = [line, *phase_traces(results, curve, across)]
+    words = "trials, the failed ones too" if across == "trials" else "training, seconds"
+    return figure(
+        traces,
+        xaxis=axis(words, rangemode="tozero"),
+        yaxis=axis("hypervolume, share \N{RIGHTWARDS ARROW} better", rangemode="tozero"),
+    )
+
+
+VIEW = View(
+    title="Progress",
+    order=7,
+    caption=(
+        "The share of the box between the worst and the best values seen that the front covers. "
+        "Flat at the end means that more trials of the same kind would add little."
+    ),
+    unavailable=unavailable,
+    html=html,
+    data=data,
+)

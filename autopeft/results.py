@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +106,22 @@ def front_of(trials: Sequence[TrialRecord], objectives: Sequence[ObjectiveInfo])
     key = objectives[min(1, len(objectives) - 1)].name
     ordered = sorted(kept, key=lambda t: (t.objectives[key].value, t.number))
     return tuple(t.number for t in ordered)
+
+
+def comparable(studies: Sequence[Results]) -> list[Results]:
+    """The studies with only the objectives that all of them have, and their fronts among those.
+
+    Raises:
+        UsageError: fewer than two objectives are in all of them.
+    """
+    common = [o for o in studies[0].objectives if all(o in r.objectives for r in studies)]
+    if len(common) < 2:
+        names = ", ".join(f"`{results.study}`" for results in studies)
+        raise UsageError(
+            f"{names} have fewer than two objectives in common", hint="write a report for each"
+        )
+    kept = tuple(common)
+    return [replace(r, objectives=kept, front=front_of(r.trials, kept)) for r in studies]
 
 
 def hypervolume(results: Results) -> float:

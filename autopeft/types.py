@@ -394,6 +394,18 @@ class Exporter:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What a view says of several studies at once; they have at least two objectives in common."""
+
+    caption: str
+    """One line that says how to read it."""
+    html: Callable[[Sequence[Results]], str]
+    """The section's body: HTML that reads without JavaScript."""
+    data: Callable[[Sequence[Results]], dict[str, Any]] = lambda studies: {}
+    """JSON for the page's script."""
+
+
+@dataclass(frozen=True)
 class View:
     """One section of a report."""
 
@@ -407,3 +419,5 @@ class View:
     """The section's body: HTML that reads without JavaScript."""
     data: Callable[[Results], dict[str, Any]] = lambda results: {}
     """JSON for the page's script."""
+    several: Comparison | None = None
+    """The view of several studies; None where there is nothing to lay side by side."""

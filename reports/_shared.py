@@ -13,9 +13,6 @@ from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRec
 
 NOTHING_YET = "No trial has finished yet."
 BASELINE = "baseline"
-COLOURS = ("#1f7ac4", "#c4581a", "#12897b", "#a35db0", "#808890")
-"""One per study; at least 3 : 1 against white and against the dark paper."""
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MOST_DRAWN = 600
 """Finished trials that a page draws and lists; a browser is slow with many more."""
 
@@ -180,9 +177,3 @@ def figure_html(name: str, sentence: str) -> str:
 def quoted(text: str) -> str:
     """The text as one word of a command."""
     return shlex.quote(text)
-
-
-def study_name(index: int, results: Results) -> str:
-    """A letter and the file's name, such as `A quickstart`."""
-    name = results.study.rsplit("/", 1)[-1].removesuffix(".journal")
-    return f"{LETTERS[index % len(LETTERS)]} {name}"

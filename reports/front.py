@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from itertools import permutations
 from typing import Any
 
-from autopeft.types import ObjectiveInfo, Results, TrialRecord, View
+from autopeft.types import Comparison, ObjectiveInfo, Results, TrialRecord, View
 
 from . import _budgets as budgets
 from . import _shared as shared
+from . import _studies as several
+from ._overlay import hover as hover_of_several
+from ._overlay import overlay
 from ._scatter import scatter
 
 FIGURE = "front-figure"
@@ -75,12 +79,40 @@ def finding(results: Results) -> str:
 
 def data(results: Results) -> dict[str, Any]:
     """One figure per ordered pair of objectives, by `x/y`, the default first; hover words."""
-    names = {o.name: o for o in results.objectives}
-    first, second = list(names)[:2]
-    pairs = sorted(permutations(names, 2), key=lambda pair: pair != (second, first))
-    figures = {f"{x}/{y}": scatter(results, names[x], names[y]) for x, y in pairs}
+    figures = {f"{x.name}/{y.name}": scatter(results, x, y) for x, y in pairs(results)}
     words = {str(t.number): hover(results, t) for t in shared.drawn(results)}
     return {"figures": {FIGURE: figures}, "words": words, "budgets": budgets.plain(results)}
+
+
+def pairs(results: Results) -> list[tuple[ObjectiveInfo, ObjectiveInfo]]:
+    """Every ordered pair of objectives, the second across and the first up before all."""
+    first, second = results.objectives[:2]
+    return sorted(permutations(results.objectives, 2), key=lambda pair: pair != (second, first))
+
+
+def several_html(studies: Sequence[Results]) -> str:
+    """The axis menus, the figure and what it shows."""
+    first, second = studies[0].objectives[:2]
+    menus = f"{menu(studies[0], 'across', second)}{menu(studies[0], 'up', first)}"
+    words = several_finding(studies)
+    return f'<p class="controls">{menus}</p>{shared.figure_html(FIGURE, words)}'
+
+
+def several_finding(studies: Sequence[Results]) -> str:
+    """How many of the trials that nothing beats come from each study."""
+    joint = several.joint_front(studies)
+    counts = [
+        f"{sum(key.startswith(f'{i}-') for key in joint)} from {several.name(i, results)}"
+        for i, results in enumerate(studies)
+    ]
+    return f"{len(joint)} trials are beaten by no trial of any study: {', '.join(counts)}."
+
+
+def several_data(studies: Sequence[Results]) -> dict[str, Any]:
+    """One figure per ordered pair of objectives, and hover words."""
+    figures = {f"{x.name}/{y.name}": overlay(studies, x, y) for x, y in pairs(studies[0])}
+    words = {several.key(i, t): hover_of_several(studies, i, t) for i, t in several.fronts(studies)}
+    return {"figures": {FIGURE: figures}, "words": words}
 
 
 def hover(results: Results, trial: TrialRecord) -> str:
@@ -105,4 +137,12 @@ VIEW = View(
     unavailable=unavailable,
     html=html,
     data=data,
+    several=Comparison(
+        caption=(
+            "The front of each study with its stairs. Of studies that differ only in their seed, "
+            "the wide lines are what all, half and any of them attain."
+        ),
+        html=several_html,
+        data=several_data,
+    ),
 )

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from autopeft.types import Results, View
+from autopeft.types import Comparison, Results, View
 
 from . import _shared as shared
+from . import _studies as several
 from ._figure import BLUE, GREY, Trace, axis, figure
 from ._hypervolume import Growth, box_of, growth, usable
 
 FIGURE = "progress-figure"
+MENU = (
+    '<p class="controls"><label>Across <select data-figure="progress-figure">'
+    '<option value="trials" selected>trials</option>'
+    '<option value="seconds">seconds of training</option></select></label></p>'
+)
 RECENT = 0.2
 """The last share of the trials, whose gain is told."""
 
@@ -27,12 +34,7 @@ def unavailable(results: Results) -> str:
 
 def html(results: Results) -> str:
     """The choice of the axis, the figure, and what random search would need."""
-    return (
-        '<p class="controls"><label>Across <select data-figure="progress-figure">'
-        '<option value="trials" selected>trials</option>'
-        '<option value="seconds">seconds of training</option></select></label></p>'
-        f"{shared.figure_html(FIGURE, finding(results))}{reference_html(results)}"
-    )
+    return f"{MENU}{shared.figure_html(FIGURE, finding(results))}{reference_html(results)}"
 
 
 def finding(results: Results) -> str:
@@ -57,7 +59,7 @@ def at(curve: Growth, count: int) -> float:
 
 def reference_html(results: Results) -> str:
     """How to get a random search to compare with; nothing when this study is one."""
-    if is_random(results):
+    if several.is_random(results):
         return "<p>This study is itself a random search.</p>"
     command = str(results.info.get("command") or "")
     if not command:
@@ -70,11 +72,6 @@ def reference_html(results: Results) -> str:
         "commands run it and lay it beside this study:</p>"
         f"{shared.command_html(again)}{shared.command_html(both)}"
     )
-
-
-def is_random(results: Results) -> bool:
-    """Whether the study's trials were drawn at random."""
-    return (results.info.get("settings") or {}).get("sampler") == "random"
 
 
 def curve_trace(curve: Growth, across: str, **style: Any) -> Trace:
@@ -149,12 +146,49 @@ def drawn(results: Results, curve: Growth, across: str) -> dict[str, Any]:
     """One figure."""
     line = curve_trace(curve, across, color=BLUE) | {"showlegend": False}
     traces = [line, *phase_traces(results, curve, across)]
+    return curves_figure(traces, across)
+
+
+def curves_figure(traces: Sequence[Trace], across: str) -> dict[str, Any]:
+    """Curves with their axes."""
     words = "trials, the failed ones too" if across == "trials" else "training, seconds"
     return figure(
         traces,
         xaxis=axis(words, rangemode="tozero"),
         yaxis=axis("hypervolume, share \N{RIGHTWARDS ARROW} better", rangemode="tozero"),
     )
+
+
+def several_html(studies: Sequence[Results]) -> str:
+    """The choice of the axis, and the curves of the studies that have any."""
+    able = [r for r in studies if usable(r)]
+    if not able:
+        return f'<p class="unavailable">{shared.NOTHING_YET}</p>'
+    words = f"{len(able)} studies in one box; a random search is dotted."
+    return f"{MENU}{shared.figure_html(FIGURE, words)}"
+
+
+def several_data(studies: Sequence[Results]) -> dict[str, Any]:
+    """The curves of all studies over trials and over seconds."""
+    able = [(i, r) for i, r in enumerate(studies) if usable(r)]
+    if not able:
+        return {}
+    box = box_of([results for _, results in able])
+    curves = [(i, results, growth(results, box)) for i, results in able]
+    return {
+        "figures": {
+            FIGURE: {
+                across: curves_figure([study_trace(*c, across=across) for c in curves], across)
+                for across in ("trials", "seconds")
+            }
+        }
+    }
+
+
+def study_trace(index: int, results: Results, curve: Growth, *, across: str) -> Trace:
+    """The curve of one study."""
+    style = several.line_style(index) | ({"dash": "dot"} if several.is_random(results) else {})
+    return curve_trace(curve, across, **style) | {"name": several.name(index, results)}
 
 
 VIEW = View(
@@ -167,4 +201,12 @@ VIEW = View(
     unavailable=unavailable,
     html=html,
     data=data,
+    several=Comparison(
+        caption=(
+            "The share of one box, between the worst and the best values of all studies, that "
+            "each front covers. Higher sooner is better."
+        ),
+        html=several_html,
+        data=several_data,
+    ),
 )

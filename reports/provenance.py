@@ -7,9 +7,10 @@ from html import escape
 from typing import Any
 
 from autopeft.format import count_text
-from autopeft.types import Results, View
+from autopeft.types import Comparison, Results, View
 
 from . import _shared as shared
+from ._side_by_side import differences_html
 
 ORDER = (
     "model",
@@ -100,4 +101,8 @@ VIEW = View(
     caption="Everything that went into these numbers, and the command that repeats them.",
     unavailable=lambda results: "",
     html=html,
+    several=Comparison(
+        caption="What differs between the studies, and the commands that repeat and show each.",
+        html=differences_html,
+    ),
 )

@@ -8,11 +8,12 @@ from html import escape
 from typing import Any
 
 from autopeft.format import MISSING, bytes_text, count_text
-from autopeft.types import Results, TrialRecord, View
+from autopeft.types import Comparison, Results, TrialRecord, View
 
 from . import _shared as shared
 from ._chosen import choices
 from ._defaults import comparison
+from ._side_by_side import summary_html
 
 
 def html(results: Results) -> str:
@@ -157,4 +158,11 @@ VIEW = View(
     caption="Three configurations worth using, from the most accurate to the smallest.",
     unavailable=shared.nothing_yet,
     html=html,
+    several=Comparison(
+        caption=(
+            "One row per study. The hypervolume is the share that its front covers of the box "
+            "between the worst and the best values of all studies."
+        ),
+        html=summary_html,
+    ),
 )

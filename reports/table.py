@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from autopeft.describe import size_of
-from autopeft.types import Configuration, Placement, Results, TrialRecord, View
+from autopeft.types import Comparison, Configuration, Placement, Results, TrialRecord, View
 
 from . import _shared as shared
+from . import _studies as several
+from ._side_by_side import fronts_html
 
 Cell = tuple[str, str]
 """(text, what it sorts by)."""
@@ -32,16 +35,27 @@ def html(results: Results) -> str:
 
 def data(results: Results) -> dict[str, Any]:
     """The configurations by trial number, each site named once: `sites[index]`."""
-    trials = shared.drawn(results)
-    sites = sorted({p.site for trial in trials for p in trial.configuration.placements})
+    trials = {str(trial.number): trial for trial in shared.drawn(results)}
+    return packed(trials, {site.name: site.path for site in results.backbone.sites})
+
+
+def several_data(studies: Sequence[Results]) -> dict[str, Any]:
+    """The configurations of the fronts; without module paths where the backbones differ."""
+    trials = {several.key(i, trial): trial for i, trial in several.fronts(studies)}
+    same = all(results.backbone == studies[0].backbone for results in studies)
+    sites = studies[0].backbone.sites if same else ()
+    return packed(trials, {site.name: site.path for site in sites})
+
+
+def packed(trials: Mapping[str, TrialRecord], paths: Mapping[str, str]) -> dict[str, Any]:
+    """Configurations by key, with each site and its path named once."""
+    sites = sorted({p.site for t in trials.values() for p in t.configuration.placements})
     index = {site: i for i, site in enumerate(sites)}
-    packed = {str(trial.number): grouped(trial.configuration, index) for trial in trials}
-    paths = {site.name: site.path for site in results.backbone.sites}
     return {
         "sites": sites,
-        "paths": [paths.get(site, site) for site in sites],
+        "paths": [paths.get(site, "") for site in sites],
         "task": PEFT_TASK,
-        "configurations": packed,
+        "configurations": {key: grouped(t.configuration, index) for key, t in trials.items()},
     }
 
 
@@ -147,6 +161,11 @@ def cells(results: Results, trial: TrialRecord) -> list[Cell]:
     ]
 
 
+def several_html(studies: Sequence[Results]) -> str:
+    """The fronts of all studies, and the selected configuration."""
+    return fronts_html(studies) + configuration_panel()
+
+
 def configuration_panel() -> str:
     """Where the script shows the selected configuration."""
     return (
@@ -183,4 +202,12 @@ VIEW = View(
     unavailable=shared.nothing_yet,
     html=html,
     data=data,
+    several=Comparison(
+        caption=(
+            "The fronts of all studies. Click a heading to sort; use the arrow keys to move and "
+            "Enter to copy the command that writes a training script."
+        ),
+        html=several_html,
+        data=several_data,
+    ),
 )

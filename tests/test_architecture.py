@@ -21,7 +21,16 @@ LEVELS = (
     {"types", "errors", "roles"},
     {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
     | {"gradient_pass", "peak_memory", "rank_budget"},
-    {"dimension_importance", "paired_bootstrap", "progress", "report", "settings", "weights"},
+    {
+        "dimension_importance",
+        "paired_bootstrap",
+        "picture",
+        "progress",
+        "report",
+        "trial_table",
+        "settings",
+        "weights",
+    },
     {"adapter_file", "baselines", "checkpoint", "data", "discovery", "ledger", "space_file"},
     {"docstrings", "space", "training"},
     {"callbacks", "catalog", "evaluate", "optimiser", "scoring", "space_expansion", "study_path"},

@@ -117,8 +117,10 @@ def test_cdn_is_pinned_by_version_and_digest(results: Results) -> None:
 
 
 def test_directory_puts_plotly_beside_the_page(results: Results, tmp_path: Path) -> None:
-    path = report.write(results, catalog.views.all(), tmp_path / "r.html", plotly="directory")
-    assert '<script src="plotly.min.js"></script>' in path.read_text(encoding="utf-8")
+    path = report.write("page", tmp_path / "r.html", plotly="directory")
+    page = report.render(results, catalog.views.all(), plotly="directory")
+    assert '<script src="plotly.min.js"></script>' in page
+    assert path.read_text(encoding="utf-8") == "page"
     assert (tmp_path / "plotly.min.js").read_text(encoding="utf-8") == get_plotlyjs()
 
 
@@ -165,6 +167,6 @@ def test_an_unknown_carrier_is_refused(results: Results) -> None:
     assert "inline" in caught.value.hint
 
 
-def test_a_path_that_cannot_be_written_is_refused(results: Results, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
-        report.write(results, {}, tmp_path / "missing" / "r.html")
+        report.write("page", tmp_path / "missing" / "r.html")

@@ -1,7 +1,8 @@
-"""`autopeft report`: one HTML file about a study."""
+"""`autopeft report`: one HTML file about one study or several; also a picture, and a table."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,20 +10,27 @@ import typer
 
 from autopeft.cli import options, output
 
+REFRESH = 20
+"""Seconds after which a watched page loads itself again."""
+
 
 def report(
     studies: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[STUDY]",
+            metavar="[STUDY]...",
             show_default=False,
-            help="A study's .journal file [default: $AUTOPEFT_STUDY, else the only one here]",
+            help="Studies' .journal files [default: $AUTOPEFT_STUDY, else the only one here]",
         ),
     ] = None,
     target: Annotated[
         str,
         options.option(
-            "-o", "--output", metavar="FILE", help="- for stdout [default: STUDY with .html]"
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="A page (.html), the front as a picture (.svg, .png, .pdf) or all trials as a"
+            " table (.parquet, .csv); - for the page on stdout [default: STUDY with .html]",
         ),
     ] = "",
     plotly: Annotated[
@@ -30,37 +38,58 @@ def report(
         options.option(
             "--plotly",
             metavar="HOW",
-            help="Carry plotly.js inline (4.5 MB, works offline), cdn or directory"
-            " [default: inline]",
+            help="Carry plotly.js inline (2 MB, works offline), cdn or directory [default: inline]",
         ),
     ] = "inline",
+    watch: Annotated[
+        bool,
+        options.option(
+            "--watch", help="Write the page again as the search goes on; it refreshes itself"
+        ),
+    ] = False,
     show: Annotated[bool, options.option("--open", help="Open it in a browser")] = False,
 ) -> None:
-    """Write one HTML file about a study.
+    """Write one HTML file about a study, or about several side by side.
 
     It holds the front, the configurations and how they were found, and needs no network.
     """
     from autopeft import catalog
     from autopeft import report as page
+    from autopeft.cli import pages
     from autopeft.cli.studies import find
-    from autopeft.errors import UsageError
-    from autopeft.front_probability import annotated
-    from autopeft.results import snapshot
+    from autopeft.cli.watching import follow
 
     if plotly not in page.SOURCES:
         raise catalog.unknown("way to carry plotly.js", plotly, list(page.SOURCES))
-    named = studies or [""]
-    if len(named) > 1:
-        raise UsageError("a report holds one study", hint="write one report for each")
-    path = find(named[0])
-    results = annotated(snapshot(path))
+    _check(target, plotly, watch=watch, show=show)
+    paths = [find(name) for name in studies or [""]]
+    file = Path(target) if target else _beside(paths)
     if target == "-":
-        if show or plotly == "directory":
-            raise UsageError("`-o -` cannot be opened, nor have a file beside it")
-        output.text(page.render(results, catalog.views.all(), plotly=plotly))
-        return
-    output.note(f"writing the report of {path}")
-    file = Path(target) if target else path.with_suffix(".html")
-    output.text(str(page.write(results, catalog.views.all(), file, plotly=plotly)))
+        output.text(pages.text(paths, plotly))
+    elif file.suffix in pages.OTHERS:
+        pages.write_other(paths, file)
+    else:
+        output.note(f"writing the report of {', '.join(map(str, paths))}")
+        pages.write(paths, file, plotly, refresh=REFRESH if watch else 0)
+    if target != "-":
+        output.text(str(file))
     if show:
         typer.launch(str(file.resolve()))
+    if watch:
+        follow(paths, lambda last: pages.write(paths, file, plotly, 0 if last else REFRESH))
+
+
+def _check(target: str, plotly: str, *, watch: bool, show: bool) -> None:
+    """Whether the options go together."""
+    from autopeft.cli.pages import OTHERS
+    from autopeft.errors import UsageError
+
+    if target == "-" and (show or watch or plotly == "directory"):
+        raise UsageError("`-o -` cannot be opened or watched, nor have a file beside it")
+    if Path(target).suffix in OTHERS and watch:
+        raise UsageError(f"`--watch` writes pages; `{target}` is none", hint="name an .html file")
+
+
+def _beside(paths: Sequence[Path]) -> Path:
+    """Where the page goes when nothing is said."""
+    return paths[0].with_suffix(".html") if len(paths) == 1 else Path("studies.html")

@@ -3,6 +3,7 @@ page.loraConfig = (trial) => {
   const { sites, paths, configurations, task } = page.data.table;
   const packed = configurations[trial];
   if (!packed.groups.length || packed.groups.some(({ module }) => module !== "lora")) return null;
+  if (packed.order.some((index) => !paths[index])) return null;
   const order = new Map(packed.order.map((index, place) => [index, place]));
   const placed = packed.groups.flatMap(({ settings, sites: indices }) =>
     indices.map((index) => ({ index, ...JSON.parse(settings) })));

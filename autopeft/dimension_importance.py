@@ -27,7 +27,7 @@ def usable(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def importances(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> dict[str, float]:
-    """Dimension -> share of the importance, most important first; empty when nothing varies.
+    """Dimension -> share of the importance, most important first; empty where nothing varies.
 
     The shares say what tells the best fifth of the trials by this objective from the rest.
     """
@@ -39,9 +39,11 @@ def importances(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> dict
     if len(known) < LEAST_TRIALS or not choices:
         return {}
     sign = -1.0 if objective.direction == "maximize" else 1.0
+    values = [sign * t.objectives[objective.name].value for t in known]
+    if max(values) <= sorted(values)[math.ceil(QUANTILE * len(values)) - 1]:
+        return {}
     with quiet():
         study = optuna.create_study()
-        values = [sign * t.objectives[objective.name].value for t in known]
         study.add_trials([_frozen(t, v, choices) for t, v in zip(known, values, strict=True)])
         evaluator = PedAnovaImportanceEvaluator(target_quantile=QUANTILE)
         found = get_param_importances(study, evaluator=evaluator, params=list(choices))

@@ -69,7 +69,7 @@ def _resampled(trial: TrialRecord, truth: Any, rows: Any, score: Score | None) -
     if not np.isclose(score(predictions, truth), recorded, rtol=1e-6, atol=1e-9):
         return None
     values = np.array([score(predictions[drawn], truth[drawn]) for drawn in rows])
-    return values - values.mean()
+    return values - recorded
 
 
 def _scaled(resampled: Any | None, trial: TrialRecord, name: str) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from autopeft.cli import watching
 from tests.cli.conftest import Run
 
 
@@ -24,3 +27,29 @@ def test_report_into_a_folder_that_is_not_there(study: Path, run: Run) -> None:
     code, out, err = run("report", "-o", "none/r.html", "--plotly", "cdn")
     assert (code, out) == (2, "")
     assert "`none/r.html` cannot be written" in err
+
+
+def test_the_suffix_says_what_is_written(study: Path, run: Run) -> None:
+    for name, start in (("r.parquet", b"PAR1"), ("front.svg", b"<?xml"), ("r.csv", b"study,")):
+        assert run("report", "-o", name)[:2] == (0, f"{name}\n")
+        assert Path(name).read_bytes().startswith(start)
+
+
+def test_several_studies_are_one_page(study: Path, run: Run) -> None:
+    Path("b.journal").touch()
+    code, out, _ = run("report", "a.journal", "b.journal", "--plotly", "cdn")
+    assert (code, out) == (0, "studies.html\n")
+    assert "A a" in Path("studies.html").read_text()
+
+
+def test_a_watched_page_refreshes_itself(
+    study: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "follow", lambda paths, write: None)
+    assert run("report", "--watch", "--plotly", "cdn")[0] == 0
+    assert '<html lang="en" data-refresh="20">' in Path("a.html").read_text()
+
+
+@pytest.mark.parametrize("target", ["-", "r.parquet"])
+def test_only_a_page_is_watched(study: Path, run: Run, target: str) -> None:
+    assert run("report", "--watch", "-o", target)[:2] == (2, "")

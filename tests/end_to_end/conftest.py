@@ -1,0 +1,77 @@
+"""A real browser on pages from disk: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PATIENCE = 120_000
+"""Milliseconds; a loaded machine draws slowly, and no test is about speed."""
+
+
+@dataclass
+class Opened:
+    """A page, and what went wrong in it or was asked for outside."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def text(self, selector: str) -> str:
+        """What an element says."""
+        return str(self.page.inner_text(selector))
+
+    def selected(self) -> str:
+        """The trial in the address."""
+        return str(self.page.evaluate("new URLSearchParams(location.hash.slice(1)).get('trial')"))
+
+    def copied(self) -> str:
+        """What is on the clipboard."""
+        return str(self.page.evaluate("navigator.clipboard.readText()"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser; the tests are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = os.environ.get("AUTOPEFT_CHROMIUM") or shutil.which("chromium")
+    if not path:
+        pytest.skip("no chromium here: `apt-get install chromium`, or set AUTOPEFT_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Any, file: Path, **context: Any) -> Opened:
+    """Open a page and wait until every figure is drawn; without JavaScript there is no waiting."""
+    made = browser.new_context(**context)
+    made.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = made.new_page()
+    page.set_default_timeout(PATIENCE)
+    opened = Opened(page)
+    page.on(
+        "console", lambda m: m.type in ("error", "warning") and opened.complaints.append(m.text)
+    )
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on("request", lambda request: opened.requests.append(request.url))
+    page.goto(file.as_uri())
+    if context.get("java_script_enabled", True):
+        page.wait_for_selector("html.drawn", state="attached")
+    return opened
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core; the test is skipped where it was not fetched."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    file = Path(os.environ.get("AUTOPEFT_AXE") or cache / "autopeft-tests" / "axe.min.js")
+    if not file.is_file():
+        pytest.skip(f"no axe-core at {file}: `.ci/run` fetches it with npm")
+    return file.read_text(encoding="utf-8")

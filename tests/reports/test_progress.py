@@ -1,0 +1,59 @@
+"""The hypervolume of every prefix, by brute force, and the way to a random reference."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from autopeft import catalog, pareto
+from autopeft.types import View
+from tests import results_fixture as fixture
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    return catalog.views.load("progress")
+
+
+def curve(view: View, across: str) -> dict[str, Any]:
+    figure = view.data(fixture.make())["figures"]["progress-figure"][across]
+    found: dict[str, Any] = figure["data"][0]
+    return found
+
+
+def test_it_needs_two_trials_within_the_limits(view: View) -> None:
+    assert view.unavailable(fixture.of_trials(())) == "No trial has finished yet."
+    over = tuple(dataclasses.replace(t, feasible=False) for t in fixture.trials()[:5])
+    assert "within the limits" in view.unavailable(fixture.of_trials(over))
+
+
+def test_the_curve_is_the_hypervolume_of_every_prefix(view: View) -> None:
+    results = fixture.make()
+    able = [t for t in results.trials if t.state == "complete" and t.feasible]
+    rows = {t.number: [t.objectives[o.name].value for o in results.objectives] for t in able}
+    columns = list(zip(*rows.values(), strict=True))
+    scaled = {
+        n: [(v - min(c)) / (max(c) - min(c)) for v, c in zip(row, columns, strict=True)]
+        for n, row in rows.items()
+    }
+    directions = [o.direction for o in results.objectives]
+    drawn = curve(view, "trials")
+    for count, share in zip(drawn["x"], drawn["y"], strict=True):
+        prefix = [scaled[t.number] for t in results.trials[:count] if t.number in scaled]
+        expected = pareto.hypervolume(prefix, [0.0, 1.0, 1.0], directions)
+        assert share == pytest.approx(expected, abs=1e-6)
+    assert drawn["x"][-1] == len(results.trials)
+
+
+def test_seconds_are_those_of_training(view: View) -> None:
+    spent = sum(t.measurements["seconds"].value for t in fixture.make().trials)
+    assert curve(view, "seconds")["x"][-1] == pytest.approx(spent)
+
+
+def test_the_way_to_a_random_search_is_a_command(view: View) -> None:
+    html = view.html(fixture.make())
+    assert "--sampler random --study" in html
+    random = fixture.of_trials(fixture.trials(), settings={"sampler": "random"})
+    assert "itself a random search" in view.html(random)

@@ -169,7 +169,7 @@ def figure_html(name: str, sentence: str) -> str:
     """The place of a figure, with the sentence that stands for it where it cannot be seen."""
     words = escape(sentence)
     return (
-        f'<div class="figure" id="{name}" role="img" aria-label="{words}"></div>\n<p>{words}</p>'
+        f'<div class="figure" id="{name}" role="figure" aria-label="{words}"></div>\n<p>{words}</p>'
         '<noscript><p class="muted">The figure needs JavaScript.</p></noscript>'
     )
 

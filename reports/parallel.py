@@ -39,7 +39,7 @@ def html(results: Results) -> str:
         '<label>to <input type="range" id="parallel-high" min="0" max="100" value="100"></label>'
         '<button type="button" id="parallel-clear">All</button>'
         '<span id="parallel-count" role="status"></span></p>'
-        f"{shared.figure_html(FIGURE, finding(results))}"
+        f'<div class="wide">{shared.figure_html(FIGURE, finding(results))}</div>'
     )
 
 

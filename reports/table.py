@@ -133,8 +133,9 @@ def row(results: Results, trial: TrialRecord) -> str:
 
 def cell_html(column: str, text: str, key: str) -> str:
     """One cell; text may wrap, numbers stay whole."""
-    kind = f' class="{column}"' if column in TEXT_COLUMNS else ""
-    return f'<td data-sort="{escape(key)}"{kind}>{escape(text)}</td>'
+    if column in TEXT_COLUMNS:
+        return f'<td class="{column}">{escape(text)}</td>'
+    return f'<td data-sort="{escape(key)}">{escape(text)}</td>'
 
 
 def cells(results: Results, trial: TrialRecord) -> list[Cell]:

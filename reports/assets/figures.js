@@ -95,7 +95,6 @@ await (async () => {
       await start(id);
       await new Promise((resume) => setTimeout(resume));
     }
-    document.documentElement.classList.add("drawn");
   }
 
   page.redraw = (id) => document.getElementById(id)?.data && draw(id);

@@ -77,6 +77,7 @@ const page = await (async () => {
     if (asked() === null && data.compare) mark(String(data.compare.first[0]));
     followAddress();
     await shared.finish?.();
+    document.documentElement.classList.add("drawn");
   }
 
   document.addEventListener("click", follow);

@@ -9,7 +9,8 @@
   function sortBy(head) {
     const index = all("th", head.parentElement).indexOf(head);
     const up = head.getAttribute("aria-sort") !== "ascending";
-    const value = (row) => row.children[index].dataset.sort;
+    const cell = (row) => row.children[index];
+    const value = (row) => cell(row).dataset.sort ?? cell(row).textContent;
     const number = (row) => (isNaN(value(row)) ? Infinity : Number(value(row)));
     const order = head.dataset.kind === "number"
       ? (a, b) => number(a) - number(b) || 0

@@ -114,7 +114,7 @@ def test_a_click_on_a_point_selects_everywhere(opened: Opened, results: Results)
     )
     opened.page.mouse.move(*place)
     opened.page.wait_for_selector("#front-figure .hovertext")
-    assert f"#{number}" in opened.text("#front-figure .hoverlayer")
+    assert f"#{number}" in opened.page.text_content("#front-figure .hoverlayer")
     opened.page.mouse.click(*place)
     assert_everywhere(opened, number)
 

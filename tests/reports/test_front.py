@@ -136,7 +136,9 @@ def test_hover_is_in_words_and_escaped(view: View) -> None:
 
 def test_the_figure_is_described_in_a_sentence(view: View) -> None:
     html = view.html(fixture.make())
-    assert 'role="img" aria-label="18 trials are on the front, from 83.17 ± 0.24 % accuracy' in html
+    assert (
+        'role="figure" aria-label="18 trials are on the front, from 83.17 ± 0.24 % accuracy' in html
+    )
     assert html.count('value="accuracy" selected') == 1
     alone = view.html(fixture.of_trials((trial(0, 80, 1, 5e8),)))
     assert "One trial is on the front: 80.0 % accuracy at 1.00 % trainable parameters." in alone

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autopeft import allocation, budget, catalog, importance_scores
+from autopeft import allocation, budget, catalog, importance_scores, layer_prices
 from autopeft.errors import NothingFits, UsageError
 from autopeft.ledger import Ledger
 from autopeft.optimiser.initial_design import spread
@@ -128,6 +128,9 @@ def problem_of(
         design=(),
         seed=bench.settings.seed,
         stratify=parameters,
+        layered=layer_prices.prices(
+            evaluator, known, parameters=limits.parameters, memory=limits.memory
+        ),
     )
     _check_something_fits(problem, bench, limits)
     return problem

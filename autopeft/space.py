@@ -97,8 +97,12 @@ class Space:
         rate = float(self.dimensions[self.learning_rate].values[point[self.learning_rate]])
         if self.allocator is not None:
             return Configuration(self._allocate(point), rate)
-        placed = (self._placement(slot, point) for slot in self.slots)
-        return Configuration(tuple(p for p in placed if p is not None), rate)
+        return Configuration(self.placed(self.slots, point), rate)
+
+    def placed(self, slots: Sequence[Slot], point: Point) -> tuple[Placement, ...]:
+        """What a point places in some of the slots."""
+        placed = (self._placement(slot, point) for slot in slots)
+        return tuple(p for p in placed if p is not None)
 
     def encode(self, configuration: Configuration) -> Point | None:
         """The canonical point of a configuration, or None when the space cannot express it."""

@@ -36,7 +36,7 @@ LEVELS = (
     {"callbacks", "catalog", "evaluate", "optimiser", "scoring", "space_expansion", "study_path"},
     {"allocation"},
     {"design", "loading", "testing", "workbench"},
-    {"about", "bundle", "front_probability", "importance_scores"},
+    {"about", "bundle", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results"},
     {"exporting", "rounds"},

@@ -6,13 +6,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 
 from autopeft import catalog, digest, space_expansion, space_file
 from autopeft.optimiser.designed import distributions
-from autopeft.optimiser.problem import Problem
+from autopeft.optimiser.problem import Price, Problem
 from autopeft.space import Space
-from autopeft.types import Backbone, Configuration, Count, PeftModule, Point, Site
+from autopeft.types import (
+    Backbone,
+    Configuration,
+    Count,
+    PeftModule,
+    Placement,
+    Point,
+    Site,
+)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -75,8 +84,32 @@ def problem(space: Space, *, limit: float = 300.0, costs: int = 1, **changes: An
         "design": (),
         "seed": 0,
         "stratify": size,
+        "layered": Layers(limit, costs),
     }
     return Problem(**{**settings, **changes})
+
+
+class Layers:
+    """The toy costs, layer by layer."""
+
+    def __init__(self, limit: float, costs: int) -> None:
+        self.limit, self.costs = limit, costs
+
+    def of_layer(self, layer: int, placements: Sequence[Placement]) -> tuple[float, ...]:
+        """Parameters of a layer."""
+        return (size(Configuration(tuple(placements), 0.0)),)
+
+    def total(self, layers: Sequence[int], parts: np.ndarray) -> list[Price]:
+        """The same as `problem` counts whole."""
+        trained = parts[:, :, 0].sum(axis=1)
+        lowest = np.array(layers)[(parts[:, :, 0] > 0).argmax(axis=1)]
+        memory = 1e6 * (10 - lowest) + 12 * trained
+        return [
+            Price(pair[: self.costs], pair[0], True)
+            if 0 < pair[0] <= self.limit
+            else Price((), 0.0, False)
+            for pair in zip(trained.tolist(), memory.tolist(), strict=True)
+        ]
 
 
 def size(configuration: Configuration) -> float:

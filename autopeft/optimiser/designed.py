@@ -11,7 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from autopeft.optimiser.candidates import Candidates
+from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.history import History, read
 from autopeft.optimiser.initial_design import random_feasible
 from autopeft.optimiser.problem import Problem
@@ -59,7 +59,7 @@ class DesignedSampler(BaseSampler):
         self._seed = seed
         self._inner = inner
         self._space = distributions(problem.space)
-        self._candidates = Candidates(problem)
+        self._candidates = candidates_of(problem)
         self.origin = ""
         """Where the last suggestion came from: `initial`, `model` or `random`."""
 
@@ -77,7 +77,7 @@ class DesignedSampler(BaseSampler):
         Raises:
             Exhausted: nothing is left to try.
         """
-        history = read(study, self._problem, before=trial.number)
+        history = read(study, self._candidates, before=trial.number)
         point = self._suggest(study, trial, history)
         if point is None:
             study.tell(trial.number, state=TrialState.FAIL)
@@ -117,7 +117,7 @@ class DesignedSampler(BaseSampler):
         import numpy as np
 
         self.origin = "random"
-        return random_feasible(self._problem, np.random.default_rng(self._seed), history.seen)
+        return random_feasible(self._candidates, np.random.default_rng(self._seed), history.seen)
 
     def _proposed(self, study: Study, trial: FrozenTrial, history: History) -> Point | None:
         inner = self._inner

@@ -8,24 +8,31 @@ them (kriging believer), failed ones are only not tried again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from autopeft import digest, pareto
+from autopeft import pareto
 from autopeft.optimiser import acquisition, surrogate
-from autopeft.optimiser.candidates import Candidate, Candidates
+from autopeft.optimiser.candidates import Candidate, Candidates, candidates_of
 from autopeft.optimiser.cost_scale import CostScale, cost_scale
 from autopeft.optimiser.designed import distributions
 from autopeft.optimiser.history import History, Observation, read
+from autopeft.optimiser.hyperparameters import Data
 from autopeft.optimiser.local_search import LocalSearch
 from autopeft.optimiser.problem import Problem
+from autopeft.optimiser.surrogate import Surrogate
 from autopeft.types import Direction, Point
+
+Fit = Callable[[Data], Surrogate | None]
+"""A way to fit the surrogate."""
 
 LEAST_OBSERVATIONS = 6
 """With fewer finished trials in the space there is nothing to model."""
@@ -55,8 +62,8 @@ class GpSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of every dimension, or nothing."""
-        history = read(study, self._problem, before=trial.number)
-        found = suggest(self._problem, history, self._seed)
+        candidates = candidates_of(self._problem)
+        found = suggest(candidates, read(study, candidates, before=trial.number), self._seed)
         return {} if found is None else self._problem.space.values(found)
 
     def sample_independent(
@@ -70,16 +77,16 @@ class GpSampler(BaseSampler):
         raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
 
 
-def suggest(problem: Problem, history: History, seed: int) -> Point | None:
+def suggest(
+    candidates: Candidates, history: History, seed: int, *, fit: Fit = surrogate.fit
+) -> Point | None:
     """The most promising point that is not tried yet, or None when there is nothing to model."""
-    import numpy as np
-
     with surrogate.one_thread():
-        belief = _belief(problem, history)
+        belief = believe(candidates, history, fit)
         if belief is None:
             return None
         search = LocalSearch(
-            belief.candidates,
+            candidates,
             belief.score,
             seen=history.seen,
             rng=np.random.default_rng(seed),
@@ -89,11 +96,11 @@ def suggest(problem: Problem, history: History, seed: int) -> Point | None:
 
 
 @dataclass(frozen=True)
-class _Belief:
+class Belief:
     """What is believed about the front, and how much a candidate would improve it."""
 
     candidates: Candidates
-    posterior: surrogate.Posterior
+    surrogate: Surrogate
     scale: CostScale
     front: acquisition.Cells
     centres: tuple[Point, ...]
@@ -103,44 +110,56 @@ class _Belief:
         """Log expected hypervolume improvement of each candidate."""
         import torch
 
-        space = self.candidates.problem.space
-        mean, deviation = self.posterior.mean_and_deviation(
-            [space.positions(c.point) for c in found]
-        )
-        costs = torch.tensor([self.scale(c.costs) for c in found], dtype=torch.float64)
-        scores = acquisition.log_improvement(mean, deviation, costs, self.front)
-        return [float(score) for score in scores]
+        mean, deviation = self.surrogate.mean_and_deviation(_rows(self.candidates, found))
+        costs = torch.tensor([self.scale(c.price.costs) for c in found], dtype=torch.float64)
+        scores: list[float] = acquisition.log_improvement(
+            mean, deviation, costs, self.front
+        ).tolist()
+        return scores
 
 
-def _belief(problem: Problem, history: History) -> _Belief | None:
+def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) -> Belief | None:
+    """What the history tells, or None when there is too little to model or no fit succeeds."""
+    problem = candidates.problem
     inside = [o for o in history.completed if o.point is not None]
     if len(inside) < LEAST_OBSERVATIONS:
         return None
-    posterior = surrogate.fit(_data(problem, inside), digest.seed_of(problem.seed, "surrogate"))
+    points = [o.point for o in inside if o.point is not None] + list(history.running)
+    described = candidates.describe(points)
+    rows = _rows(candidates, described)
+    posterior = fit(_data(problem, inside, rows[: len(inside)]))
     if posterior is None:
         return None
-    space = problem.space
-    for point in history.running:
-        posterior = posterior.believe(space.positions(point))
-    points = [o.point for o in inside if o.point is not None] + list(history.running)
-    outside = [o for o in history.completed if o.point is None]
-    means, _ = posterior.mean_and_deviation([space.positions(point) for point in points])
-    values = [float(mean) for mean in means] + [_value(problem, o) for o in outside]
-    configurations = [space.decode(p) for p in points] + [o.configuration for o in outside]
-    costs = [problem.costs(configuration) for configuration in configurations]
+    for row in rows[len(inside) :]:
+        posterior = posterior.believe(row)
+    outside = [o for o in history.completed if o.configuration is not None]
+    means, _ = posterior.mean_and_deviation(rows)
+    values = [*means.tolist(), *(_value(problem, o) for o in outside)]
+    baselines = [o.configuration for o in outside if o.configuration is not None]
+    costs = [*(c.price.costs for c in described), *map(problem.costs, baselines)]
+    placed = [*(bool(c.identity[0]) for c in described), *(bool(c.placements) for c in baselines)]
+    empty = [value for value, any_placed in zip(values, placed, strict=True) if not any_placed]
     scale = cost_scale(problem, costs)
     scaled = [scale(cost) for cost in costs]
-    empty = [v for v, c in zip(values, configurations, strict=True) if not c.placements]
     front = acquisition.cells(scaled, values, reference=scale.reference, floor=min(empty or values))
-    return _Belief(Candidates(problem), posterior, scale, front, _centres(points, values, scaled))
+    return Belief(candidates, posterior, scale, front, _centres(points, values, scaled))
 
 
-def _data(problem: Problem, observations: Sequence[Observation]) -> surrogate.Data:
-    space = problem.space
-    return surrogate.Data(
-        rows=tuple(space.positions(o.point) for o in observations if o.point is not None),
+def _rows(candidates: Candidates, found: Sequence[Candidate]) -> NDArray[np.float64]:
+    """What the surrogate sees: positions, and the importance score where there is one."""
+    grid = candidates.grid
+    rows = grid.rows(grid.array([c.point for c in found]))[:, grid.counts > 1]
+    if candidates.problem.worth is None:
+        return rows
+    return np.column_stack([rows, [c.worth for c in found]])
+
+
+def _data(problem: Problem, observations: Sequence[Observation], rows: NDArray[np.float64]) -> Data:
+    return Data(
+        rows=tuple(map(tuple, rows.tolist())),
         values=tuple(_value(problem, o) for o in observations),
         errors=tuple(o.errors[problem.modelled] for o in observations),
+        scored=problem.worth is not None,
     )
 
 

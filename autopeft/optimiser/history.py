@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autopeft.optimiser.candidates import Identity, identity_of
-from autopeft.optimiser.problem import Problem
+from autopeft.optimiser.candidates import Candidates, Identity, identity_of
 from autopeft.types import Configuration, Point
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Observation:
     """A finished trial with usable numbers."""
 
-    configuration: Configuration
     point: Point | None
     """None for a baseline that the space cannot express."""
+    configuration: Configuration | None
+    """Of such a baseline."""
     values: tuple[float, ...]
     """One per objective, in the problem's order."""
     errors: tuple[float, ...]
@@ -39,50 +40,55 @@ class History:
     """Every configuration that was finished, failed or started."""
 
 
-def read(study: Study, problem: Problem, *, before: int | None = None) -> History:
+def read(study: Study, candidates: Candidates, *, before: int | None = None) -> History:
     """The history of a study, in the order of its trials.
 
     Args:
         study: Any Optuna study whose trials carry the space's values as parameters, or a
             `configuration` attribute, or both.
-        problem: What the study searches.
+        candidates: Points of the problem that the study searches.
         before: Number of the trial that is being asked for; it is left out itself.
     """
-    from optuna.trial import TrialState
-
     completed: list[Observation] = []
     running: list[Point] = []
+    points: list[Point] = []
     seen: set[Identity] = set()
     for trial in study.get_trials(deepcopy=False):
-        configuration, point = _resolved(trial, problem)
-        if trial.number == before or configuration is None:
+        if trial.number == before or trial.state.name == "WAITING":
             continue
-        if trial.state == TrialState.WAITING:
+        point, outside = _resolved(trial, candidates)
+        if point is not None:
+            points.append(point)
+        elif outside is not None:
+            seen.add(identity_of(outside))
+        else:
             continue
-        seen.add(identity_of(configuration))
-        if trial.state == TrialState.RUNNING and point is not None:
+        if trial.state.name == "RUNNING" and point is not None:
             running.append(point)
-        elif trial.state == TrialState.COMPLETE and all(map(math.isfinite, trial.values)):
-            values, errors = tuple(trial.values), _errors(trial)
-            completed.append(Observation(configuration, point, values, errors))
+        elif trial.state.name == "COMPLETE" and all(map(math.isfinite, trial.values)):
+            observed = Observation(point, outside, tuple(trial.values), _errors(trial))
+            completed.append(observed)
+    seen.update(candidates.identities(points))
     return History(tuple(completed), tuple(running), frozenset(seen))
 
 
-def _resolved(trial: FrozenTrial, problem: Problem) -> tuple[Configuration | None, Point | None]:
-    """What the trial is, by its parameters or else by the configuration stored with it."""
+def _resolved(
+    trial: FrozenTrial, candidates: Candidates
+) -> tuple[Point | None, Configuration | None]:
+    """The point of the trial by its parameters, or else the configuration stored with it."""
     try:
-        point = problem.space.point(trial.params)
+        return candidates.point(trial.params), None
     except (KeyError, ValueError):
         stored = trial.user_attrs.get("configuration")
-        if stored is None:
-            return None, None
-        plain = json.loads(stored) if isinstance(stored, str) else stored
-        configuration = Configuration.from_json(plain)
-        return configuration, problem.space.encode(configuration)
-    return problem.space.decode(point), point
+    if stored is None:
+        return None, None
+    plain = json.loads(stored) if isinstance(stored, str) else stored
+    configuration = Configuration.from_json(plain)
+    point = candidates.problem.space.encode(configuration)
+    return point, configuration if point is None else None
 
 
 def _errors(trial: FrozenTrial) -> tuple[float, ...]:
     """Standard errors aligned with the values; what is missing or not a number counts as 0."""
-    stored = trial.user_attrs.get("errors") or [0.0] * len(trial.values)
+    stored: Sequence[float] = trial.user_attrs.get("errors") or [0.0] * len(trial.values)
     return tuple(float(e) if e and math.isfinite(e) else 0.0 for e in stored)

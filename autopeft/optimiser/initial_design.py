@@ -7,21 +7,19 @@ random size cap per kind of dimension, shrunk while they are over a limit, and t
 from __future__ import annotations
 
 import itertools
-import math
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autopeft.optimiser.candidates import Candidate, Candidates, Identity
-from autopeft.optimiser.moves import Moves, family_of, switches_off
+from autopeft.optimiser.grid import Grid, Points
+from autopeft.optimiser.moves import Moves, family_of
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Dimension, Space
+from autopeft.space import Space
 from autopeft.types import Point
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SHRINKS = 4
 DRAWS_PER_POINT = 20
@@ -30,6 +28,10 @@ QUICK_DRAWS = 48
 """Draws for a single random point."""
 ENUMERABLE = 5_000
 """Spaces up to this many structures are searched exhaustively before giving up."""
+CUT = 1 / 3
+"""Share of the draws whose lowest layers are switched off."""
+SWITCHED_OFF = 0.4
+"""Chance that shrinking switches a dimension off rather than taking its next smaller value."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,12 @@ def spread(problem: Problem, count: int, seed: int) -> tuple[Point, ...]:
 
     Fewer than `count` when the space holds fewer; what `problem.design` holds is not repeated.
     """
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     candidates = Candidates(problem)
     draws = min(max(LEAST_DRAWS, DRAWS_PER_POINT * count), MOST_DRAWS)
     pool = draw(candidates, draws, rng)
     taken = {c.identity for c in map(candidates.feasible, problem.design) if c is not None}
-    sizes = _log_sizes(candidates, pool, [(i + 0.5) / count for i in range(count)])
+    sizes = _log_sizes(pool, [(i + 0.5) / count for i in range(count)])
     points: list[Point] = []
     for log_size, rate in zip(sizes, _rates(problem.space, count, rng), strict=True):
         stratum = _Stratum(log_size, rate)
@@ -64,83 +64,71 @@ def spread(problem: Problem, count: int, seed: int) -> tuple[Point, ...]:
 
 
 def random_feasible(
-    problem: Problem, rng: np.random.Generator, seen: AbstractSet[Identity]
+    candidates: Candidates, rng: np.random.Generator, seen: AbstractSet[Identity]
 ) -> Point | None:
     """A random point of a random size that is not seen yet; None when nothing is left.
 
     Small spaces are enumerated before None is given; large ones are given up after many draws.
     """
-    candidates = Candidates(problem)
     pool = draw(candidates, QUICK_DRAWS, rng)
-    (log_size,) = _log_sizes(candidates, pool, [float(rng.random())])
-    stratum = _Stratum(log_size, _rate_index(problem.space, float(rng.random())))
+    (log_size,) = _log_sizes(pool, [float(rng.random())])
+    stratum = _Stratum(log_size, _rate_index(candidates.problem.space, float(rng.random())))
     found = _nearest(candidates, pool, stratum, seen) or _leftover(candidates, rng, seen)
     return None if found is None else candidates.canonical(found).point
 
 
 def draw(candidates: Candidates, count: int, rng: np.random.Generator) -> list[Candidate]:
     """Distinct feasible candidates from `count` draws of random density and size."""
-    space = candidates.problem.space
-    moves = Moves(space)
+    grid = candidates.grid
+    moves = Moves(grid)
+    points = _sparse(grid, count, rng)
+    if moves.families:
+        for row in np.flatnonzero(rng.random(count) < CUT):
+            points[row] = moves.cut_below(points[row], rng)
     found: dict[Identity, Candidate] = {}
-    for _ in range(count):
-        point = _sparse(space, rng)
-        if moves.families and rng.random() < 1 / 3:
-            point = moves.cut_below(point, rng)
-        candidate = _shrunk(candidates, point, rng)
-        if candidate is not None:
-            found.setdefault(candidate.identity, candidate)
+    for candidate in _shrunk(candidates, points, rng):
+        found.setdefault(candidate.identity, candidate)
     return list(found.values())
 
 
-def _sparse(space: Space, rng: np.random.Generator) -> Point:
-    """A point with a random share of the switchable dimensions on, none above a random cap."""
-    members = Counter(family_of(dimension) for dimension in space.dimensions)
-    law = {name: ((n + 1.0) ** -rng.random(), rng.random()) for name, n in members.items()}
-    chances = rng.random((len(space.dimensions), 2)).tolist()
-    point = []
-    for index, (dimension, chance) in enumerate(zip(space.dimensions, chances, strict=True)):
-        if index == space.learning_rate:
-            point.append(_rate_index(space, chance[0]))
-        else:
-            point.append(_value_index(dimension, law[family_of(dimension)], chance))
-    return tuple(point)
+def _sparse(grid: Grid, count: int, rng: np.random.Generator) -> Points:
+    """Points with a random share of the switchable dimensions on, none above a random cap."""
+    names = [family_of(dimension) for dimension in grid.space.dimensions]
+    families = {name: index for index, name in enumerate(dict.fromkeys(names))}
+    family = np.array([families[name] for name in names])
+    members = np.bincount(family)
+    density = ((members + 1.0) ** -rng.random((count, len(members))))[:, family]
+    cap = rng.random((count, len(members)))[:, family]
+    last = grid.counts - 1
+    on = np.floor(rng.random(cap.shape) * np.maximum(1, np.ceil(cap * last))).astype(np.int16)
+    on += on >= grid.off
+    values = np.where(rng.random(cap.shape) < density, on, grid.off)
+    anything = np.floor(rng.random(cap.shape) * grid.counts)
+    points = np.where(grid.switchable & (last > 0), values, anything).astype(np.int16)
+    rate = grid.space.learning_rate
+    points[:, rate] = [_rate_index(grid.space, quantile) for quantile in rng.random(count)]
+    return points
 
 
-def _value_index(
-    dimension: Dimension, law: tuple[float, float], chance: tuple[float, float]
-) -> int:
-    """Off, or a value up to the cap; law is (density, cap) and the chances are uniform."""
-    density, cap = law
-    last = len(dimension.values) - 1
-    if last == 0 or not switches_off(dimension):
-        return int(chance[1] * (last + 1))
-    if chance[0] >= density:
-        return dimension.off
-    on = int(chance[1] * max(1, math.ceil(cap * last)))
-    return on if on < dimension.off else on + 1
+def _shrunk(
+    candidates: Candidates, points: Points, rng: np.random.Generator
+) -> Iterator[Candidate]:
+    """The candidates at the points, or at smaller ones where a point is over a limit."""
+    grid = candidates.grid
+    for _ in range(SHRINKS + 1):
+        looked = candidates.look(points)
+        yield from (candidate for candidate in looked if candidate is not None)
+        points = points[[candidate is None for candidate in looked]]
+        if not len(points):
+            return
+        off = rng.random(points.shape) < SWITCHED_OFF
+        smaller = np.where(off, grid.off, np.maximum(points - 1, 0))
+        points = np.where(grid.switchable, smaller, points)
 
 
-def _shrunk(candidates: Candidates, point: Point, rng: np.random.Generator) -> Candidate | None:
-    """The candidate at the point, or at a smaller one when the point is over a limit."""
-    candidate = candidates.feasible(point)
-    dimensions = candidates.problem.space.dimensions
-    for _ in range(SHRINKS):
-        if candidate is not None:
-            break
-        point = tuple(
-            (d.off if rng.random() < 0.4 else max(i - 1, 0)) if switches_off(d) else i
-            for d, i in zip(dimensions, point, strict=True)
-        )
-        candidate = candidates.feasible(point)
-    return candidate
-
-
-def _log_sizes(
-    candidates: Candidates, pool: Collection[Candidate], shares: Sequence[float]
-) -> list[float]:
+def _log_sizes(pool: Collection[Candidate], shares: Sequence[float]) -> list[float]:
     """Log sizes at shares of the way from the smallest of the pool to the largest."""
-    logs = [candidates.log_size(c) for c in pool] or [0.0]
+    logs = [candidate.log_size for candidate in pool] or [0.0]
     low, high = min(logs), max(logs)
     return [low + (high - low) * share for share in shares]
 
@@ -155,10 +143,7 @@ def _nearest(
     structures = {structure for structure, _ in taken}
     near = sorted(
         pool,
-        key=lambda c: (
-            c.identity[0] in structures,
-            abs(candidates.log_size(c) - stratum.log_size),
-        ),
+        key=lambda c: (c.identity[0] in structures, abs(c.log_size - stratum.log_size)),
     )
     tuned = (_tuned(candidates, c, stratum.rate) for c in near)
     return next((c for c in tuned if c.identity not in taken), None)
@@ -174,8 +159,8 @@ def _rate_index(space: Space, quantile: float) -> int:
     """Learning rate at a quantile of a law that is four times denser in the middle."""
     centred = quantile - 0.5
     position = 0.5 + 0.5 * centred + 2 * centred**3
-    positions = space.dimensions[space.learning_rate].positions
-    return min(range(len(positions)), key=lambda i: abs(positions[i] - position))
+    positions: NDArray[np.float64] = np.array(space.dimensions[space.learning_rate].positions)
+    return int(np.abs(positions - position).argmin())
 
 
 def _tuned(candidates: Candidates, candidate: Candidate, rate: int) -> Candidate:

@@ -1,7 +1,8 @@
 """Discrete local search for the best unseen feasible point under a score.
 
 It starts from the neighbours of the current front and from points spread over the budget, then
-climbs from the best of them, one random batch of neighbours at a time.
+climbs from the best of them. All climbers take their steps together, because scoring many
+candidates at once costs little more than scoring one.
 """
 
 from __future__ import annotations
@@ -9,15 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+
+import numpy as np
 
 from autopeft.optimiser.candidates import Candidate, Candidates, Identity
 from autopeft.optimiser.initial_design import draw
-from autopeft.optimiser.moves import Moves
+from autopeft.optimiser.moves import Moves, Row
 from autopeft.types import Point
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Score = Callable[[Sequence[Candidate]], Sequence[float]]
 
@@ -25,6 +25,17 @@ CLIMBERS = 6
 BATCH = 24
 PATIENCE = 2
 """Batches without improvement after which a climber rests."""
+DRAWN = 0.25
+"""Share of the evaluations that go to points spread over the budget."""
+AROUND = 0.25
+"""Share that goes to neighbours of the front."""
+
+
+@dataclass
+class _Climber:
+    value: float
+    centre: Candidate
+    idle: int = 0
 
 
 class LocalSearch:
@@ -42,7 +53,7 @@ class LocalSearch:
         self.score = score
         self.seen = seen
         self.rng = rng
-        self.moves = Moves(candidates.problem.space)
+        self.moves = Moves(candidates.grid)
         self.scored: dict[Identity, tuple[float, Candidate]] = {}
 
     def best(self, centres: Sequence[Point], evaluations: int) -> Candidate | None:
@@ -52,38 +63,48 @@ class LocalSearch:
             centres: Points of the current front, seen or not.
             evaluations: Most points that are looked at.
         """
-        quarter = evaluations // 4
-        self._add(draw(self.candidates, quarter, self.rng))
+        drawn, around = int(DRAWN * evaluations), int(AROUND * evaluations)
+        self._add(draw(self.candidates, drawn, self.rng))
         if centres:
-            around = [centres[i % len(centres)] for i in range(quarter)]
-            self._add(self._neighbours(around))
+            rows = self.candidates.grid.array(centres)
+            self._step([rows[i % len(rows)] for i in range(around)])
         ranked = sorted(self.scored.values(), key=lambda pair: pair[0], reverse=True)
-        starts = [pair for pair in ranked if pair[0] > -math.inf][:CLIMBERS]
-        for value, start in starts:
-            self._climb(start, value, (evaluations - 2 * quarter) // len(starts))
+        starts = [_Climber(*pair) for pair in ranked[:CLIMBERS] if pair[0] > -math.inf]
+        self._climb(starts, evaluations - drawn - around)
         value, winner = max(self.scored.values(), key=lambda p: p[0], default=(-math.inf, None))
         return self.candidates.canonical(winner) if winner and value > -math.inf else None
 
-    def _climb(self, start: Candidate, value: float, evaluations: int) -> None:
-        centre, idle = start, 0
-        for _ in range(evaluations // BATCH):
-            batch = self._add(self._neighbours([centre.point] * BATCH))
-            top, best = max(batch, key=lambda pair: pair[0], default=(value, centre))
-            idle = 0 if top > value else idle + 1
-            if top > value:
-                value, centre = top, self.candidates.canonical(best)
-            if idle >= PATIENCE:
-                return
+    def _climb(self, climbers: list[_Climber], evaluations: int) -> None:
+        while climbers and evaluations >= BATCH * len(climbers):
+            evaluations -= BATCH * len(climbers)
+            rows = self.candidates.grid.array([climber.centre.point for climber in climbers])
+            steps = self._step([row for row in rows for _ in range(BATCH)])
+            for index, climber in enumerate(climbers):
+                mine = steps[index * BATCH : (index + 1) * BATCH]
+                top, best = max(mine, key=lambda pair: pair[0])
+                climber.idle = 0 if top > climber.value else climber.idle + 1
+                if top > climber.value and best is not None:
+                    climber.value, climber.centre = top, best
+            climbers = [climber for climber in climbers if climber.idle < PATIENCE]
 
-    def _neighbours(self, points: Iterable[Point]) -> list[Candidate]:
-        near = (self.moves.neighbour(point, self.rng) for point in points)
-        return [c for c in map(self.candidates.feasible, near) if c is not None]
+    def _step(self, rows: Sequence[Row]) -> list[tuple[float, Candidate | None]]:
+        """A neighbour of every row, with its score; the same one twice counts the first time."""
+        if not rows:
+            return []
+        near = np.stack([self.moves.neighbour(row, self.rng) for row in rows])
+        looked = self.candidates.look(near)
+        new = self._add(candidate for candidate in looked if candidate is not None)
+        scores = (new.pop(c.identity, -math.inf) if c else -math.inf for c in looked)
+        return list(zip(scores, looked, strict=True))
 
-    def _add(self, found: Iterable[Candidate]) -> list[tuple[float, Candidate]]:
-        """Scores what is new and unseen; gives it with its scores."""
-        fresh = {c.identity: c for c in found if c.identity not in self.seen}
-        new = [c for identity, c in fresh.items() if identity not in self.scored]
-        scores = self.score(new) if new else []
-        pairs = [(float(s), c) for s, c in zip(scores, new, strict=True)]
-        self.scored.update({c.identity: (s, c) for s, c in pairs})
-        return pairs
+    def _add(self, found: Iterable[Candidate]) -> dict[Identity, float]:
+        """Scores what is new and unseen; gives its scores."""
+        fresh = {
+            c.identity: c
+            for c in found
+            if c.identity not in self.seen and c.identity not in self.scored
+        }
+        scores = self.score(list(fresh.values())) if fresh else []
+        new = {identity: float(score) for identity, score in zip(fresh, scores, strict=True)}
+        self.scored.update({identity: (new[identity], c) for identity, c in fresh.items()})
+        return new

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING
 
-from autopeft.space import Dimension, Space
-from autopeft.types import Point
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import numpy as np
+from autopeft.optimiser.grid import Grid
+from autopeft.space import Dimension
 
 LONG = 20
 """From this many values on, steps grow up to a quarter of the axis."""
+LEAP = 0.3
+"""Chance that an exchange goes to any value of a short axis."""
 
-
-def switches_off(dimension: Dimension) -> bool:
-    """Whether one of the values means that nothing is there."""
-    value = dimension.values[dimension.off]
-    return value is False or value == 0
+Row = NDArray[np.int16]
+"""One point."""
+Move = Callable[[Row, np.random.Generator], Row]
 
 
 def family_of(dimension: Dimension) -> str:
@@ -29,59 +28,62 @@ def family_of(dimension: Dimension) -> str:
 
 
 class Moves:
-    """The neighbourhood of a space's points."""
+    """The neighbourhood of a space's points. No move changes the row it is given."""
 
-    def __init__(self, space: Space) -> None:
-        self.space = space
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.space = grid.space
 
-    def neighbour(self, point: Point, rng: np.random.Generator) -> Point:
+    def neighbour(self, row: Row, rng: np.random.Generator) -> Row:
         """A random neighbour; the point itself when the step leads nowhere."""
-        kinds = [self.exchange, self.exchange, self.transfer]
-        if self.families:
-            kinds += [self.shift_block, self.cut_below]
-        return kinds[int(rng.integers(len(kinds)))](point, rng)
+        return self._kinds[int(rng.integers(len(self._kinds)))](row, rng)
 
-    def exchange(self, point: Point, rng: np.random.Generator) -> Point:
+    def exchange(self, row: Row, rng: np.random.Generator) -> Row:
         """One dimension takes another value, more often a near one."""
         index = self._free[int(rng.integers(len(self._free)))]
-        count = len(self.space.dimensions[index].values)
-        if count < LONG and rng.random() < 0.3:
-            return _with(point, {index: int(rng.integers(count))})
-        return self._stepped(point, index, int(rng.choice((-1, 1))) * _stride(count, rng))
+        count = int(self.grid.counts[index])
+        moved = row.copy()
+        if count < LONG and rng.random() < LEAP:
+            moved[index] = rng.integers(count)
+            return moved
+        step = _stride(count, rng) * (1 if rng.random() < 0.5 else -1)
+        moved[index] = min(max(int(row[index]) + step, 0), count - 1)
+        return moved
 
-    def transfer(self, point: Point, rng: np.random.Generator) -> Point:
+    def transfer(self, row: Row, rng: np.random.Generator) -> Row:
         """One size goes down and another up, which moves budget."""
-        sized = self._sized
-        down = [i for i in sized if point[i] > 0]
-        up = [i for i in sized if point[i] < len(self.space.dimensions[i].values) - 1]
-        if not down or not up:
-            return point
-        giver, taker = down[int(rng.integers(len(down)))], up[int(rng.integers(len(up)))]
-        if giver == taker:
-            return point
-        return self._stepped(self._stepped(point, giver, -1), taker, 1)
+        down = self._sized[row[self._sized] > 0]
+        up = self._sized[row[self._sized] < self.grid.counts[self._sized] - 1]
+        if not len(down) or not len(up):
+            return row
+        giver, taker = down[rng.integers(len(down))], up[rng.integers(len(up))]
+        moved = row.copy()
+        if giver != taker:
+            moved[giver] -= 1
+            moved[taker] += 1
+        return moved
 
-    def shift_block(self, point: Point, rng: np.random.Generator) -> Point:
+    def shift_block(self, row: Row, rng: np.random.Generator) -> Row:
         """Neighbouring layers of one kind of dimension all go one step up, or all down."""
-        family = self.families[int(rng.integers(len(self.families)))]
-        lowest, highest = self._span(family)
+        family = self._families[int(rng.integers(len(self._families)))]
+        lows, highs = self._spans[:, family]
+        lowest, highest = int(lows.min()), int(highs.max())
         start = int(rng.integers(lowest, highest + 1))
         end = int(rng.integers(start, highest + 1))
-        step = int(rng.choice((-1, 1)))
-        for index in family:
-            low, high = self.layers[index]
-            if start <= low and high <= end:
-                point = self._stepped(point, index, step)
-        return point
+        block = family[(lows >= start) & (highs <= end)]
+        moved = row.copy()
+        step = 1 if rng.random() < 0.5 else -1
+        moved[block] = np.clip(row[block] + step, 0, self.grid.counts[block] - 1)
+        return moved
 
-    def cut_below(self, point: Point, rng: np.random.Generator) -> Point:
+    def cut_below(self, row: Row, rng: np.random.Generator) -> Row:
         """Everything in the layers below a random one is switched off, which saves memory."""
-        layered = [i for family in self.families for i in family]
-        lowest, highest = self._span(layered)
-        cut = int(rng.integers(lowest, highest + 1))
-        dimensions = self.space.dimensions
-        off = {i: dimensions[i].off for i in layered if self.layers[i][1] < cut}
-        return _with(point, off)
+        lows, highs = self._spans[:, self._layered]
+        cut = int(rng.integers(lows.min(), highs.max() + 1))
+        below = self._layered[highs < cut]
+        moved = row.copy()
+        moved[below] = self.grid.off[below]
+        return moved
 
     @cached_property
     def layers(self) -> dict[int, tuple[int, int]]:
@@ -91,11 +93,10 @@ class Moves:
         for index, layer in self._uses():
             found.setdefault(index, set()).add(layer)
             every.add(layer)
-        dimensions = self.space.dimensions
         return {
             index: (min(layers), max(layers))
             for index, layers in found.items()
-            if layers != every and switches_off(dimensions[index])
+            if layers != every and self.grid.switchable[index]
         }
 
     @cached_property
@@ -106,31 +107,45 @@ class Moves:
             grouped.setdefault(family_of(self.space.dimensions[index]), []).append(index)
         return list(grouped.values())
 
-    @cached_property
-    def _free(self) -> list[int]:
-        return [i for i, d in enumerate(self.space.dimensions) if len(d.values) > 1]
+    # --- details ------------------------------------------------------------------------------
 
     @cached_property
-    def _sized(self) -> list[int]:
-        return [i for i in self._free if i != self.space.learning_rate]
+    def _kinds(self) -> list[Move]:
+        if not len(self._free):
+            return [lambda row, rng: row]
+        kinds: list[Move] = [self.exchange, self.exchange, self.transfer]
+        return [*kinds, self.shift_block, self.cut_below] if self.families else kinds
+
+    @cached_property
+    def _free(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.grid.counts > 1)
+
+    @cached_property
+    def _sized(self) -> NDArray[np.intp]:
+        return np.setdiff1d(self._free, [self.space.learning_rate])
+
+    @cached_property
+    def _families(self) -> list[NDArray[np.intp]]:
+        return [np.array(family) for family in self.families]
+
+    @cached_property
+    def _layered(self) -> NDArray[np.intp]:
+        return np.concatenate(self._families)
+
+    @cached_property
+    def _spans(self) -> NDArray[np.intp]:
+        """Lowest and highest layers, shape 2 x dimensions; 0 for dimensions of all layers."""
+        spans = np.zeros((2, len(self.grid.counts)), dtype=np.intp)
+        for index, span in self.layers.items():
+            spans[:, index] = span
+        return spans
 
     def _uses(self) -> Iterator[tuple[int, int]]:
         for slot in self.space.slots:
             for index in (*slot.from_dimension.values(), *slot.gates):
                 yield index, int(slot.site.partition(".")[0])
 
-    def _span(self, indices: list[int]) -> tuple[int, int]:
-        return min(self.layers[i][0] for i in indices), max(self.layers[i][1] for i in indices)
-
-    def _stepped(self, point: Point, index: int, step: int) -> Point:
-        last = len(self.space.dimensions[index].values) - 1
-        return _with(point, {index: min(max(point[index] + step, 0), last)})
-
 
 def _stride(count: int, rng: np.random.Generator) -> int:
     """1 on a short axis, log-uniform up to a quarter of a long one."""
     return 1 if count < LONG else round(math.exp(rng.uniform(0, math.log(count / 4))))
-
-
-def _with(point: Point, changes: dict[int, int]) -> Point:
-    return tuple(changes.get(i, value) for i, value in enumerate(point))

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from autopeft.space import Space
-from autopeft.types import Configuration, Direction, Point
+from autopeft.types import Configuration, Direction, Placement, Point
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
+class Price:
+    """What is known of a configuration before any training."""
+
+    costs: tuple[float, ...]
+    """Values of the objectives that are not modelled, in order, in their own units."""
+    size: float
+    """Parameters; budget-spread points are spread by it."""
+    feasible: bool
+    """Within every limit, and not empty."""
+
+
+class LayerPrices(Protocol):
+    """Prices that add up over layers, so that every content of a layer is counted once."""
+
+    def of_layer(self, layer: int, placements: Sequence[Placement]) -> tuple[float, ...]:
+        """What a layer with these placements contributes, as k numbers; k is always the same."""
+
+    def total(self, layers: Sequence[int], parts: NDArray[np.float64]) -> list[Price]:
+        """Prices of m configurations.
+
+        Args:
+            layers: indices of the layers that hold anything at all in the space, lowest first.
+            parts: their contributions, shape m x layers x k.
+        """
+
+
+@dataclass(frozen=True, eq=False)
 class Problem:
-    """A search as a sampler sees it.
+    """A search as a sampler sees it. Two are the same only when they are one object.
 
     One objective is measured by training (`modelled`); the others are costs that are known
     exactly before any training.
@@ -33,3 +65,13 @@ class Problem:
     seed: int
     stratify: Callable[[Configuration], float]
     """The size (in parameters) by which budget-spread points are spread."""
+    layered: LayerPrices | None = None
+    """The same prices counted layer by layer, where they can be; much faster."""
+    worth: Callable[[Placement], float] | None = None
+    """A guess from importance scores of what a placement adds to the modelled objective."""
+
+    def price(self, configuration: Configuration) -> Price:
+        """The price of one configuration, counted whole."""
+        feasible = self.feasible(configuration)
+        costs = self.costs(configuration) if feasible else ()
+        return Price(costs, self.stratify(configuration) if feasible else 0.0, feasible)

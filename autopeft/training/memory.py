@@ -50,10 +50,10 @@ class MemoryModel:
     _layers: dict[Signature, int] = field(default_factory=dict)
     _slopes: dict[tuple[str, str, bool], float] = field(default_factory=dict)
     _outside: dict[bool, int] = field(default_factory=dict)
-    _frozen_bytes: int = 0
+    frozen_bytes: int = 0
 
     def __post_init__(self) -> None:
-        self._frozen_bytes = sum(p.numel() * p.element_size() for p in self.model.parameters())
+        self.frozen_bytes = sum(p.numel() * p.element_size() for p in self.model.parameters())
 
     def predict(self, configuration: Configuration) -> int:
         """Bytes at the peak of training the configuration alone."""
@@ -61,7 +61,7 @@ class MemoryModel:
             self.modules[p.module].count(self.backbone.site(p.site), p.settings).parameters
             for p in configuration.placements
         )
-        return self._frozen_bytes + STATE_BYTES * trained + self.saved(configuration)
+        return self.frozen_bytes + STATE_BYTES * trained + self.saved(configuration)
 
     def saved(self, configuration: Configuration) -> int:
         """Bytes that autograd saves for the backward pass."""
@@ -72,12 +72,13 @@ class MemoryModel:
             index, _, role = placement.site.partition(".")
             by_layer.setdefault(int(index), []).append((role, placement))
         lowest = min(by_layer, default=len(self.backbone.layers))
-        total = self._outside_bytes(lowest < len(self.backbone.layers))
+        total = self.outside_bytes(lowest < len(self.backbone.layers))
         for layer in range(lowest, len(self.backbone.layers)):
-            total += self._layer_bytes(layer > lowest, by_layer.get(layer, ()))
+            total += self.layer_bytes(layer > lowest, by_layer.get(layer, ()))
         return total
 
-    def _layer_bytes(self, entered: bool, placed: Sequence[tuple[str, Placement]]) -> int:
+    def layer_bytes(self, entered: bool, placed: Sequence[tuple[str, Placement]]) -> int:
+        """Bytes saved by a layer with these (role, placement) pairs; entered by a gradient?"""
         signature = (entered, frozenset((role, p.module) for role, p in placed))
         if signature not in self._layers:
             self._learn(signature[1])
@@ -88,7 +89,8 @@ class MemoryModel:
         )
         return self._layers[signature] + round(extra)
 
-    def _outside_bytes(self, entered: bool) -> int:
+    def outside_bytes(self, entered: bool) -> int:
+        """Bytes saved above the layers, with or without a gradient that flows into them."""
         if entered not in self._outside:
             top = self.backbone.sites[-1]
             placed = [(top.role, _module_for(top.kind, self.modules))] if entered else []

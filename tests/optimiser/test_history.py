@@ -4,14 +4,14 @@ import math
 import optuna
 import pytest
 
-from autopeft.optimiser.candidates import identity_of
+from autopeft.optimiser.candidates import Candidates, identity_of
 from autopeft.optimiser.designed import distributions
 from autopeft.optimiser.history import read
 from autopeft.types import Configuration, Placement
 from tests import toy_problem
 
 SPACE = toy_problem.expanded(toy_problem.SWITCHES)
-PROBLEM = toy_problem.problem(SPACE)
+CANDIDATES = Candidates(toy_problem.problem(SPACE))
 OUTSIDE = Configuration((Placement("0.mlp", "adapter", {"bottleneck": 3}),), 5e-4)
 
 
@@ -41,28 +41,28 @@ def point(adapter, rate=0):
 
 
 def test_an_empty_study_has_no_history(study):
-    assert read(study, PROBLEM) == read(study, PROBLEM, before=0)
-    assert read(study, PROBLEM).seen == frozenset()
+    assert read(study, CANDIDATES) == read(study, CANDIDATES, before=0)
+    assert read(study, CANDIDATES).seen == frozenset()
 
 
 def test_finished_trials_are_observations_with_their_errors(study):
     add(study, point(2), errors=[0.01, 0.0])
-    (found,) = read(study, PROBLEM).completed
+    (found,) = read(study, CANDIDATES).completed
     assert found.point == point(2)
-    assert found.configuration == SPACE.decode(point(2))
+    assert found.configuration is None
     assert (found.values, found.errors) == ((0.5, 16.0), (0.01, 0.0))
 
 
 @pytest.mark.parametrize("errors", [None, [math.nan, None], [math.inf, 0.0]])
 def test_an_error_that_is_no_number_counts_as_unknown(study, errors):
     add(study, point(2), errors=errors)
-    assert read(study, PROBLEM).completed[0].errors == (0.0, 0.0)
+    assert read(study, CANDIDATES).completed[0].errors == (0.0, 0.0)
 
 
 def test_running_and_failed_trials_are_seen_but_not_observed(study):
     add(study, point(1), state="RUNNING")
     add(study, point(2), state="FAIL")
-    history = read(study, PROBLEM)
+    history = read(study, CANDIDATES)
     assert history.completed == ()
     assert history.running == (point(1),)
     assert history.seen == {identity_of(SPACE.decode(point(n))) for n in (1, 2)}
@@ -70,12 +70,12 @@ def test_running_and_failed_trials_are_seen_but_not_observed(study):
 
 def test_the_trial_that_is_asked_for_is_left_out(study):
     add(study, point(1), state="RUNNING")
-    assert read(study, PROBLEM, before=0).seen == frozenset()
+    assert read(study, CANDIDATES, before=0).seen == frozenset()
 
 
 def test_infinite_values_are_seen_but_not_observed(study):
     add(study, point(1), told=(-math.inf, 16.0))
-    history = read(study, PROBLEM)
+    history = read(study, CANDIDATES)
     assert history.completed == ()
     assert len(history.seen) == 1
 
@@ -84,18 +84,18 @@ def test_infinite_values_are_seen_but_not_observed(study):
 def test_a_baseline_outside_the_space_is_observed_without_a_point(study, form):
     attributes = {"configuration": form(OUTSIDE.to_json())}
     study.add_trial(optuna.trial.create_trial(values=[0.4, 48.0], user_attrs=attributes))
-    (found,) = read(study, PROBLEM).completed
+    (found,) = read(study, CANDIDATES).completed
     assert (found.point, found.configuration) == (None, OUTSIDE)
 
 
 def test_a_baseline_that_the_space_can_express_has_its_point(study):
     toy_problem.baseline(study, SPACE.decode(point(2)), [0.4, 32.0])
-    assert read(study, PROBLEM).completed[0].point == point(2)
+    assert read(study, CANDIDATES).completed[0].point == point(2)
 
 
 def test_a_trial_that_never_got_its_values_is_nothing(study):
     study.ask()
-    assert read(study, PROBLEM).seen == frozenset()
+    assert read(study, CANDIDATES).seen == frozenset()
 
 
 def test_parameters_of_another_space_are_nothing(study):
@@ -106,4 +106,4 @@ def test_parameters_of_another_space_are_nothing(study):
             values=[0.4, 1.0],
         )
     )
-    assert read(study, PROBLEM).completed == ()
+    assert read(study, CANDIDATES).completed == ()

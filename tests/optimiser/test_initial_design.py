@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from autopeft.optimiser.candidates import identity_of
+from autopeft.optimiser.candidates import Candidates, identity_of
 from autopeft.optimiser.initial_design import random_feasible, spread
 from tests import toy_problem
 
@@ -63,22 +63,24 @@ def test_when_nothing_is_feasible_there_is_nothing():
     for space in (TINY, RANKS):
         problem = toy_problem.problem(space, limit=0.0)
         assert spread(problem, 3, 0) == ()
-        assert random_feasible(problem, np.random.default_rng(0), set()) is None
+        assert random_feasible(Candidates(problem), np.random.default_rng(0), set()) is None
 
 
 def test_random_points_exhaust_a_small_space_exactly():
     problem, seen = toy_problem.problem(TINY), set()
     for number in range(4):
-        point = random_feasible(problem, np.random.default_rng(number), seen)
+        point = random_feasible(Candidates(problem), np.random.default_rng(number), seen)
         identity = identity_of(TINY.decode(point))
         assert identity not in seen
         seen.add(identity)
-    assert random_feasible(problem, np.random.default_rng(9), seen) is None
+    assert random_feasible(Candidates(problem), np.random.default_rng(9), seen) is None
 
 
 def test_random_sizes_are_spread_over_the_budget():
     problem = toy_problem.problem(RANKS)
-    points = [random_feasible(problem, np.random.default_rng(i), set()) for i in range(40)]
+    points = [
+        random_feasible(Candidates(problem), np.random.default_rng(i), set()) for i in range(40)
+    ]
     sizes = [toy_problem.size(RANKS.decode(p)) for p in points]
     assert sum(s < 70 for s in sizes) >= 10
     assert sum(s > 70 for s in sizes) >= 10

@@ -7,7 +7,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from autopeft import catalog
-from autopeft.optimiser import gp, surrogate
+from autopeft.optimiser import gp, hyperparameters
 from autopeft.optimiser.candidates import identity_of
 from autopeft.optimiser.designed import Exhausted
 from autopeft.optimiser.generations import POPULATION
@@ -23,7 +23,7 @@ OUTSIDE = toy_problem.expanded(toy_problem.RANKS).decode((1,) * 8 + (3,))
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch):
     """Short fits and searches: these tests are about what is suggested, not how well."""
-    monkeypatch.setattr(surrogate, "STEPS", 20)
+    monkeypatch.setattr(hyperparameters, "STEPS", 15)
     monkeypatch.setattr(gp, "EVALUATIONS", 400)
 
 

@@ -1,0 +1,77 @@
+"""The samplers that compete, each as a function of the problem and a seed.
+
+All of them go through `DesignedSampler`, so that none is charged for an infeasible suggestion or
+for one that was tried before: it is asked again, up to twenty times, before chance takes over.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+
+import optuna
+from optuna.samplers import BaseSampler
+
+from autopeft import catalog
+from autopeft.optimiser.designed import DesignedSampler
+from autopeft.optimiser.problem import Problem
+
+Rival = Callable[[Problem, int], BaseSampler]
+
+
+def ours(problem: Problem, seed: int) -> BaseSampler:
+    """AutoPEFT's default."""
+    return catalog.samplers.load("gp").build(problem, seed)
+
+
+def saas(problem: Problem, seed: int) -> BaseSampler:
+    """The same with SAAS by NUTS."""
+    return catalog.samplers.load("saas").build(problem, seed)
+
+
+def stratified(problem: Problem, seed: int) -> BaseSampler:
+    """Random points, spread over the budget."""
+    return DesignedSampler(problem, seed)
+
+
+def uniform(problem: Problem, seed: int) -> BaseSampler:
+    """Random points, uniform in the space."""
+    return DesignedSampler(problem, seed, inner=optuna.samplers.RandomSampler(seed=seed))
+
+
+def nsga2(problem: Problem, seed: int) -> BaseSampler:
+    """NSGA-II, in the form that remembers nothing between suggestions."""
+    return catalog.samplers.load("nsga2").build(problem, seed)
+
+
+def tpe(problem: Problem, seed: int) -> BaseSampler:
+    """Optuna's TPE, multivariate."""
+    return catalog.samplers.load("tpe").build(problem, seed)
+
+
+def optuna_gp(problem: Problem, seed: int) -> BaseSampler:
+    """Optuna's Gaussian processes, one per objective."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        inner = optuna.samplers.GPSampler(seed=seed, n_startup_trials=10)
+    return DesignedSampler(problem, seed, inner=inner)
+
+
+def botorch(problem: Problem, seed: int) -> BaseSampler:
+    """BoTorch's expected hypervolume improvement, from optuna-integration."""
+    from optuna_integration import BoTorchSampler
+
+    inner = BoTorchSampler(seed=seed, n_startup_trials=10)
+    return DesignedSampler(problem, seed, inner=inner)
+
+
+RIVALS: Mapping[str, Rival] = {
+    "ours": ours,
+    "saas": saas,
+    "stratified": stratified,
+    "random": uniform,
+    "nsga2": nsga2,
+    "tpe": tpe,
+    "optuna-gp": optuna_gp,
+    "botorch": botorch,
+}

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from autopeft.types import TrialRecord
 
+if TYPE_CHECKING:
+    import numpy as np
+
 LEAST_TRIALS = 8
+LEAST_SCORED = 20
+"""Trials below which importance scores are not judged."""
+RELATED = 0.3
+"""Rank correlation that useful scores reach."""
+SETTLED = 0.01
+"""Expected gain in hypervolume per trial below which a front counts as stable."""
+LATEST = 5
+CROWDED = 0.5
+"""Share of a space's points that leaves little to search."""
 RESAMPLES = 1000
 WEAK = 0.5
 BINDING = 0.9
@@ -23,6 +36,24 @@ class Correlation:
     trials: int
     share: float
     """Of the steps, at which the early score was taken."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """How much of the space is known."""
+
+    points: int
+    """That the space holds; 0 when unknown."""
+    tried: int
+    gain: float | None
+    """Share by which the next trial was expected to enlarge the hypervolume."""
+    importance: Correlation | None
+
+
+def expected_gain(gains: Sequence[float]) -> float | None:
+    """The mean of what the latest model suggestions were expected to add; None without any."""
+    latest = gains[-LATEST:]
+    return sum(latest) / len(latest) if latest else None
 
 
 def early_correlation(trials: Sequence[TrialRecord]) -> Correlation | None:
@@ -49,6 +80,52 @@ def early_correlation(trials: Sequence[TrialRecord]) -> Correlation | None:
     return Correlation(float(value), float(low), float(high), len(curves), share)
 
 
+def importance_correlation(
+    trials: Sequence[TrialRecord], worths: Sequence[float]
+) -> Correlation | None:
+    """How importance ranks trials of equal size and learning rate by score; None if too few.
+
+    Spearman's correlation of what scores say a trial is worth with its score, after the ranks of
+    parameters and learning rate are taken out of both.
+    """
+    import numpy as np
+    from scipy.stats import rankdata
+
+    pairs = zip(trials, worths, strict=True)
+    kept = [(t, w) for t, w in pairs if t.state == "complete" and t.configuration.placements]
+    if len(kept) < LEAST_SCORED:
+        return None
+    columns = np.array([[w, _first(t), *_known(t)] for t, w in kept])
+    samples = [np.arange(len(kept))]
+    rng = np.random.default_rng(0)
+    samples += [rng.integers(len(kept), size=len(kept)) for _ in range(RESAMPLES // 2)]
+    found = [_partial(rankdata(columns[chosen], axis=0)) for chosen in samples]
+    usual = [value for value in found[1:] if np.isfinite(value)]
+    if not np.isfinite(found[0]) or not usual:
+        return None
+    low, high = np.percentile(usual, [2.5, 97.5])
+    return Correlation(found[0], float(low), float(high), len(kept), 1.0)
+
+
+def _first(trial: TrialRecord) -> float:
+    """The trained objective."""
+    return next(iter(trial.objectives.values())).value
+
+
+def _known(trial: TrialRecord) -> tuple[float, float]:
+    return trial.measurements["trainable"].value, trial.configuration.learning_rate
+
+
+def _partial(ranks: np.ndarray) -> float:
+    """Correlation of the first two columns after regressing both on the others."""
+    import numpy as np
+
+    others = np.column_stack([np.ones(len(ranks)), ranks[:, 2:]])
+    fitted, *_ = np.linalg.lstsq(others, ranks[:, :2], rcond=None)
+    rest = ranks[:, :2] - others @ fitted
+    return _spearman(rest[:, 0], rest[:, 1])
+
+
 def _spearman(a: object, b: object) -> float:
     import numpy as np
 
@@ -63,6 +140,7 @@ def sentences(
     budget_percent: float,
     learning_rates: Sequence[float],
     correlation: Correlation | None,
+    space: Explored | None = None,
 ) -> list[str]:
     """Warnings about a study, most important first."""
     found = []
@@ -75,7 +153,10 @@ def sentences(
             "take the smallest of them."
         )
     if _binds(front, budget_percent):
-        found.append("The most accurate point uses the whole budget: a larger one may do better.")
+        found.append(
+            "The budget binds: the most accurate point uses the whole budget, a larger one may do "
+            "better."
+        )
     if front and _best(front).configuration.learning_rate in (learning_rates or ()):
         found.append(
             "The most accurate point is at an end of the learning rates of the space: a wider "
@@ -92,9 +173,25 @@ def sentences(
             f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
             "flatter it: score it on the report split before quoting a number."
         )
-    if front and _late(trials, front):
-        found.append("The front is not yet stable: its newest point came in the last five trials.")
-    return found
+    gain = space.gain if space else None
+    if front and (unsettled := _unsettled(trials, front, gain)):
+        found.append(f"The front is not yet stable: {unsettled}.")
+    return [*found, *(_about_space(space) if space else ())]
+
+
+def _about_space(space: Explored) -> Iterator[str]:
+    if space.points and space.tried >= CROWDED * space.points:
+        yield (
+            f"The space is too small: {space.tried} of its {space.points} points have been tried; "
+            "more values or dimensions leave something to search."
+        )
+    scores = space.importance
+    if scores is not None and scores.high < RELATED:
+        yield (
+            f"Importance scores are unrelated to accuracy here: at equal size their rank "
+            f"correlation is {scores.value:.2f} (95 % interval {scores.low:.2f} to "
+            f"{scores.high:.2f}, {scores.trials} trials)."
+        )
 
 
 def _best(front: Sequence[TrialRecord]) -> TrialRecord:
@@ -116,5 +213,13 @@ def _binds(front: Sequence[TrialRecord], budget_percent: float) -> bool:
     return 100 * used >= BINDING * budget_percent
 
 
-def _late(trials: Sequence[TrialRecord], front: Sequence[TrialRecord]) -> bool:
-    return len(trials) > 10 and max(t.number for t in front) >= max(t.number for t in trials) - 4
+def _unsettled(
+    trials: Sequence[TrialRecord], front: Sequence[TrialRecord], gain: float | None
+) -> str:
+    """Why the front may still move, or an empty string."""
+    if gain is not None:
+        if gain < SETTLED:
+            return ""
+        return f"the next trial is expected to add {gain:.0%} to its hypervolume"
+    late = max(t.number for t in front) > max(t.number for t in trials) - LATEST
+    return "its newest point came in the last five trials" if late and len(trials) > 10 else ""

@@ -7,6 +7,7 @@ trial is either finished or can run again as it was asked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +139,9 @@ class Ledger:
         number = self._open_trial(space)
         params = self.study.get_trials(deepcopy=False)[number].params
         configuration = decode(params)
+        gain = getattr(sampler, "expected_gain", None)
+        if gain is not None and math.isfinite(gain):
+            self._set(number, "expected_gain", gain)
         return self._keep(number, configuration, origin(configuration))
 
     def _open_trial(self, space: Mapping[str, BaseDistribution]) -> int:

@@ -22,6 +22,7 @@ from autopeft.types import (
     Settings,
 )
 from autopeft.workbench import Note, Workbench
+from autopeft.worth import Worth, worth_of
 
 DESIGN_METHODS = ("spt",)
 """Importance methods whose allocations enter every initial design."""
@@ -94,9 +95,14 @@ def _allocator(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Lim
 
 
 def problem_of(
-    bench: Workbench, space: Space, objectives: Mapping[str, Objective], limits: Limits
+    bench: Workbench,
+    space: Space,
+    objectives: Mapping[str, Objective],
+    limits: Limits,
+    *,
+    importance: Importance | None = None,
 ) -> Problem:
-    """The problem, with an empty design.
+    """The problem, with an empty design; importance scores are a hint for samplers.
 
     Raises:
         NothingFits: not even the smallest configuration is within the limits.
@@ -131,9 +137,16 @@ def problem_of(
         layered=layer_prices.prices(
             evaluator, known, parameters=limits.parameters, memory=limits.memory
         ),
+        worth=_worth(bench, importance or {}),
     )
     _check_something_fits(problem, bench, limits)
     return problem
+
+
+def _worth(bench: Workbench, found: Importance) -> Worth | None:
+    """What the first method of the design says that a placement is worth."""
+    scores = next((found[name][1] for name in DESIGN_METHODS if name in found), None)
+    return None if scores is None else worth_of(scores, bench.modules)
 
 
 def _limit(name: str, bench: Workbench) -> float:

@@ -19,6 +19,7 @@ from autopeft.types import (
     TrialRecord,
     TrialState,
 )
+from autopeft.worth import Worth
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -44,8 +45,17 @@ def read(ledger: Ledger) -> Results:
     trials = tuple(_record(trial, objectives, facts) for trial in ledger.trials())
     front = front_of(trials, objectives)
     correlation = health.early_correlation(trials)
+    gains = [t.user_attrs.get("expected_gain") for t in ledger.trials()]
+    gain = health.expected_gain([known for known in gains if known is not None])
+    explored = health.Explored(
+        points=facts.get("space_size", 0),
+        tried=sum(1 for trial in trials if trial.point),
+        gain=gain,
+        importance=_importance(ledger, trials),
+    )
     info = {
         **{k: v for k, v in facts.items() if k not in ("backbone", "objectives")},
+        "expected_gain": gain,
         "proxy_correlation": None if correlation is None else asdict(correlation),
         "health": health.sentences(
             trials,
@@ -53,6 +63,7 @@ def read(ledger: Ledger) -> Results:
             budget_percent=facts["budget_percent"],
             learning_rates=facts["learning_rates"],
             correlation=correlation,
+            space=explored,
         ),
         "seconds": sum(
             t.measurements["seconds"].value for t in trials if "seconds" in t.measurements
@@ -63,6 +74,15 @@ def read(ledger: Ledger) -> Results:
         "importance": ledger.recall_all("importance:"),
     }
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
+
+
+def _importance(ledger: Ledger, trials: Sequence[TrialRecord]) -> health.Correlation | None:
+    """How well importance scores rank the trials."""
+    stored = ledger.recall("worth")
+    if stored is None:
+        return None
+    worth = Worth(**stored)
+    return health.importance_correlation(trials, [worth.of(t.configuration) for t in trials])
 
 
 def _record(

@@ -28,6 +28,7 @@ from autopeft.settings import Settings
 from autopeft.space import Space
 from autopeft.types import Objective, Results
 from autopeft.workbench import Workbench, build
+from autopeft.worth import Worth
 
 if TYPE_CHECKING:
     pass
@@ -52,6 +53,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
     objectives = chosen_objectives(settings.objectives)
     spec = catalog.spaces.load(settings.space)
     sampler = catalog.samplers.load(settings.sampler)
+    sampler.require()
     with ExitStack() as stack:
         ledger = _existing(path, settings, stack)
         if ledger is not None:
@@ -60,7 +62,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         found = importance(bench, spec, ledger, progress.note)
         limits = limits_of(bench)
         space = expanded(bench, spec, found, limits)
-        bare = problem_of(bench, space, objectives, limits)
+        bare = problem_of(bench, space, objectives, limits, importance=found)
         progress.note("laying out the first configurations")
         suggested = {name: found[name] for name in DESIGN_METHODS}
         plan = design(bare, bench.backbone, limit=limits.parameters, importance=suggested)
@@ -68,6 +70,8 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             ledger = _create(path, bench, space, objectives, stack)
             for name, scores in found.items():
                 ledger.remember(f"importance:{name}", to_json(scores))
+            if isinstance(bare.worth, Worth):
+                ledger.remember("worth", bare.worth.to_json())
             ledger.remember("command", command)
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}

@@ -337,6 +337,8 @@ class SamplerPiece:
     label: str
     build: Callable[[Any, int], BaseSampler]
     """(problem: `optimiser.problem.Problem`, seed) -> sampler."""
+    require: Callable[[], None] = lambda: None
+    """Raises MissingError when something that it needs is not installed."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ LEVELS = (
         "trial_table",
         "settings",
         "weights",
+        "worth",
     },
     {"adapter_file", "baselines", "checkpoint", "data", "discovery", "ledger", "space_file"},
     {"docstrings", "space", "training"},

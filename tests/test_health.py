@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
+import numpy as np
 import pytest
 
 from autopeft import health
-from autopeft.types import Configuration, Measured, TrialRecord
+from autopeft.types import Configuration, Measured, Placement, TrialRecord
 
 
 def trial(
@@ -120,3 +122,70 @@ def test_a_front_that_still_moves() -> None:
 
 def test_nothing_finished_says_nothing() -> None:
     assert words([], []) == ""
+
+
+def sized(number: int, accuracy: float, trained: float) -> TrialRecord:
+    placed = (Placement("0.mlp.up", "lora", {"rank": 1}),)
+    one = trial(number, accuracy, trained=trained)
+    return dataclasses.replace(one, configuration=Configuration(placed, 1e-3))
+
+
+def drawn(worth: float) -> tuple[list[TrialRecord], list[float]]:
+    """Trials whose accuracy follows their size, a score as told, and noise."""
+    rng = np.random.default_rng(0)
+    sizes, scores, noise = rng.random((3, 40))
+    values = sizes + worth * scores + 0.1 * noise
+    rows = [sized(i, v, s) for i, (v, s) in enumerate(zip(values, sizes, strict=True))]
+    return rows, list(sizes + scores)
+
+
+def about_space(**changes: Any) -> str:
+    nothing = {"points": 0, "tried": 0, "gain": None, "importance": None}
+    explored = health.Explored(**nothing | changes)
+    front = [trial(0, 50.0)]
+    return " ".join(
+        health.sentences(
+            front,
+            front,
+            budget_percent=100.0,
+            learning_rates=[],
+            correlation=None,
+            space=explored,
+        )
+    )
+
+
+def test_importance_that_ranks_trials_of_equal_size_is_not_complained_of() -> None:
+    found = health.importance_correlation(*drawn(1.0))
+    assert found is not None
+    assert found.low > 0.7
+    assert "unrelated" not in about_space(importance=found)
+
+
+def test_importance_that_only_follows_size_is_unrelated() -> None:
+    """Both grow with the size, so their plain rank correlation is high."""
+    trials, worths = drawn(0.0)
+    found = health.importance_correlation(trials, worths)
+    assert found is not None
+    assert found.high < 0.6
+    weak = dataclasses.replace(found, value=0.0, low=-0.2, high=0.2)
+    assert "unrelated to accuracy here" in about_space(importance=weak)
+
+
+def test_importance_is_not_judged_on_few_or_failed_trials() -> None:
+    trials, worths = drawn(1.0)
+    assert health.importance_correlation(trials[:19], worths[:19]) is None
+    failed = [dataclasses.replace(t, state="failed") for t in trials]
+    assert health.importance_correlation(failed, worths) is None
+
+
+def test_a_space_that_is_mostly_tried_is_too_small() -> None:
+    assert "too small: 30 of its 40 points" in about_space(points=40, tried=30)
+    assert "too small" not in about_space(points=10**9, tried=30)
+
+
+def test_what_the_model_expects_decides_whether_a_front_is_stable() -> None:
+    assert "not yet stable" in about_space(gain=0.2)
+    assert "not yet stable" not in about_space(gain=0.001)
+    assert health.expected_gain([0.9, 0.1, 0.1, 0.1, 0.1, 0.1]) == pytest.approx(0.1)
+    assert health.expected_gain([]) is None

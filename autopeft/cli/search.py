@@ -35,7 +35,8 @@ def search(
         ),
     ] = None,
     sampler: Annotated[
-        str, option("--sampler", metavar="NAME", help="gp, tpe, nsga2 or random [default: gp]")
+        str,
+        option("--sampler", metavar="NAME", help="gp, saas, tpe, nsga2 or random [default: gp]"),
     ] = "gp",
     trials: Annotated[
         int,

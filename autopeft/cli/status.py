@@ -43,6 +43,7 @@ def _data(results: Results) -> dict[str, Any]:
         "front": len(results.front),
         "best": record(choose(results, "best"), results.backbone) if results.front else None,
         "hypervolume": hypervolume(results),
+        "expected_gain": results.info.get("expected_gain"),
         "health": list(results.info.get("health") or ()),
         "failures": {str(t.number): t.message for t in results.trials if t.state == "failed"},
     }
@@ -60,9 +61,15 @@ def _words(results: Results, data: dict[str, Any]) -> dict[str, str]:
         "trials": f"{done}, {data['running']} unfinished" if data["running"] else done,
         "training": duration(seconds) if seconds else "",
         "best": _best(results, best) if best else "nothing finished within the limits",
-        "front": f"{data['front']} points, hypervolume {data['hypervolume']:.3f}",
+        "front": f"{data['front']} points, hypervolume {data['hypervolume']:.3f}{_gain(data)}",
         **{f"failed {n}": message or "no reason kept" for n, message in _some(data).items()},
     }
+
+
+def _gain(data: dict[str, Any]) -> str:
+    """What one more trial is expected to add, where a model said it."""
+    gain = data["expected_gain"]
+    return "" if gain is None else f", expected to grow {gain:.1%} by the next trial"
 
 
 def _some(data: dict[str, Any]) -> dict[str, str]:

@@ -91,6 +91,14 @@ def _front(
     return [inside[i] for i in pareto.front([(values[i], *costs[i]) for i in inside], directions)]
 
 
+def volume(front: Cells) -> float:
+    """Hypervolume that the front reaches above the floor and below the reference."""
+    heights = front.heights[front.level] - front.heights[0]
+    reached = heights > 0
+    sides = (front.upper - front.lower)[reached]
+    return float((sides.prod(dim=-1) * heights[reached]).sum())
+
+
 def log_improvement(mean: Tensor, deviation: Tensor, costs: Tensor, front: Cells) -> Tensor:
     """Logarithm of the expected hypervolume improvement of each candidate.
 

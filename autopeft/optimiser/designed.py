@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from autopeft import digest
 from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.history import History, read
 from autopeft.optimiser.initial_design import random_feasible
@@ -62,6 +63,19 @@ class DesignedSampler(BaseSampler):
         self._candidates = candidates_of(problem)
         self.origin = ""
         """Where the last suggestion came from: `initial`, `model` or `random`."""
+        self.expected_gain: float | None = None
+        """By which share the last suggestion is expected to enlarge the hypervolume, if known."""
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Ends a search whose only point is tried: Optuna asks nothing about single values.
+
+        Raises:
+            Exhausted: nothing is left to try.
+        """
+        if all(distribution.single() for distribution in self._space.values()):
+            history = read(study, self._candidates, before=trial.number)
+            if self._usable((0,) * len(self._space), history) is None:
+                self._exhausted(study, trial)
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -80,8 +94,7 @@ class DesignedSampler(BaseSampler):
         history = read(study, self._candidates, before=trial.number)
         point = self._suggest(study, trial, history)
         if point is None:
-            study.tell(trial.number, state=TrialState.FAIL)
-            raise Exhausted(f"every feasible point of `{self._problem.space.name}` has been tried")
+            self._exhausted(study, trial)
         return self._problem.space.values(point)
 
     def sample_independent(
@@ -91,8 +104,16 @@ class DesignedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Never possible: the values of a point belong together. Raises ValueError."""
-        raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
+        """A random value of a parameter that is not a dimension of the space.
+
+        Raises:
+            ValueError: it is one; the values of a point belong together.
+        """
+        if param_name in self._space:
+            raise ValueError(f"`{param_name}` is never chosen alone")
+        seed = digest.seed_of(self._seed, trial.number, param_name) % 2**31
+        chance = RandomSampler(seed=seed)
+        return chance.sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self,
@@ -105,6 +126,10 @@ class DesignedSampler(BaseSampler):
         if self._inner is not None:
             self._inner.after_trial(study, trial, state, values)
 
+    def _exhausted(self, study: Study, trial: FrozenTrial) -> NoReturn:
+        study.tell(trial.number, state=TrialState.FAIL)
+        raise Exhausted(f"every feasible point of `{self._problem.space.name}` has been tried")
+
     def _suggest(self, study: Study, trial: FrozenTrial, history: History) -> Point | None:
         self.origin = "initial"
         for point in self._problem.design:
@@ -113,6 +138,7 @@ class DesignedSampler(BaseSampler):
         self.origin = "model"
         proposed = self._proposed(study, trial, history)
         if proposed is not None:
+            self.expected_gain = getattr(self._inner, "expected_gain", None)
             return proposed
         import numpy as np
 

@@ -8,6 +8,7 @@ them (kriging believer), failed ones are only not tried again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -48,9 +49,12 @@ class GpSampler(BaseSampler):
     `DesignedSampler` around it then draws at random.
     """
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, problem: Problem, seed: int, *, fit: Fit = surrogate.fit) -> None:
         self._problem = problem
         self._seed = seed
+        self._fit = fit
+        self.expected_gain: float | None = None
+        """By which share the last suggestion is expected to enlarge the hypervolume."""
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -63,8 +67,12 @@ class GpSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Values of every dimension, or nothing."""
         candidates = candidates_of(self._problem)
-        found = suggest(candidates, read(study, candidates, before=trial.number), self._seed)
-        return {} if found is None else self._problem.space.values(found)
+        history = read(study, candidates, before=trial.number)
+        found = suggest(candidates, history, self._seed, fit=self._fit)
+        if found is None:
+            return {}
+        self.expected_gain = found.gain
+        return self._problem.space.values(found.point)
 
     def sample_independent(
         self,
@@ -77,9 +85,18 @@ class GpSampler(BaseSampler):
         raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
 
 
+@dataclass(frozen=True)
+class Suggestion:
+    """What to try next."""
+
+    point: Point
+    gain: float
+    """Expected gain as a share of the hypervolume that is believed reached; infinite from none."""
+
+
 def suggest(
     candidates: Candidates, history: History, seed: int, *, fit: Fit = surrogate.fit
-) -> Point | None:
+) -> Suggestion | None:
     """The most promising point that is not tried yet, or None when there is nothing to model."""
     with surrogate.one_thread():
         belief = believe(candidates, history, fit)
@@ -92,7 +109,11 @@ def suggest(
             rng=np.random.default_rng(seed),
         )
         best = search.best(belief.centres, EVALUATIONS)
-    return None if best is None else best.point
+    if best is None:
+        return None
+    reached = acquisition.volume(belief.front)
+    gain = math.exp(search.value) / reached if reached > 0 else math.inf
+    return Suggestion(best.point, gain)
 
 
 @dataclass(frozen=True)

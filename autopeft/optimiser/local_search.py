@@ -55,6 +55,8 @@ class LocalSearch:
         self.rng = rng
         self.moves = Moves(candidates.grid)
         self.scored: dict[Identity, tuple[float, Candidate]] = {}
+        self.value = -math.inf
+        """Score of the best candidate."""
 
     def best(self, centres: Sequence[Point], evaluations: int) -> Candidate | None:
         """The best candidate found, at its canonical point; None when none has a finite score.
@@ -71,8 +73,9 @@ class LocalSearch:
         ranked = sorted(self.scored.values(), key=lambda pair: pair[0], reverse=True)
         starts = [_Climber(*pair) for pair in ranked[:CLIMBERS] if pair[0] > -math.inf]
         self._climb(starts, evaluations - drawn - around)
-        value, winner = max(self.scored.values(), key=lambda p: p[0], default=(-math.inf, None))
-        return self.candidates.canonical(winner) if winner and value > -math.inf else None
+        nothing: tuple[float, Candidate | None] = (-math.inf, None)
+        self.value, winner = max(self.scored.values(), key=lambda p: p[0], default=nothing)
+        return self.candidates.canonical(winner) if winner and self.value > -math.inf else None
 
     def _climb(self, climbers: list[_Climber], evaluations: int) -> None:
         while climbers and evaluations >= BATCH * len(climbers):

@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,8 @@ from autopeft import digest
 from autopeft.optimiser.designed import distributions
 from tests.benchmarks import contests
 from tests.benchmarks.contest import Contest
-from tests.benchmarks.rivals import RIVALS, Rival
+from tests.benchmarks.pool import in_pool, in_the_pool, nearest
+from tests.benchmarks.rivals import RIVALS, Rival, ours
 
 CHECKPOINTS = (25, 50, 100)
 DESIGNED = "+design"
@@ -44,15 +46,18 @@ def run(contest: Contest, rival: Rival, *, seed: int, trials: int, batch: int) -
     rng = np.random.default_rng([seed, 1])
     problem = dataclasses.replace(contest.problem, seed=seed)
     study = optuna.create_study(directions=list(problem.directions))
+    chosen = partial(in_the_pool, contest.pool) if contest.pool and rival is ours else rival
     points, seconds = [], []
     while len(points) < trials:
         asked = []
         for _ in range(min(batch, trials - len(points))):
             started = time.process_time()
-            study.sampler = rival(problem, digest.seed_of(seed, len(points)) % 2**31)
+            study.sampler = chosen(problem, digest.seed_of(seed, len(points)) % 2**31)
             trial = study.ask(fixed_distributions=distributions(problem.space))
             seconds.append(time.process_time() - started)
             point = problem.space.point(trial.params)
+            if contest.pool:
+                trial, point = in_pool(study, trial, problem, nearest(contest, point, points))
             asked.append((trial, point))
             points.append(point)
         for trial, point in asked:

@@ -10,18 +10,14 @@ import numpy as np
 
 from autopeft.optimiser.grid import Grid
 from autopeft.optimiser.initial_design import spread
-from autopeft.optimiser.moves import Moves
 from autopeft.optimiser.problem import Price, Problem
 from autopeft.types import Configuration, Placement, Point
 from tests.benchmarks.contest import Contest, hypervolume
+from tests.benchmarks.elites import best_per_bucket
 from tests.benchmarks.surface import FLOOR, NOISE, Surface
 
 DESIGN = 20
-BUCKETS = 400
 GENERATIONS = 1000
-BRED = 400
-MIXING = (0.0, 0.0, 0.1, 0.5)
-"""Chances that a child takes a dimension from a second parent."""
 
 
 class Prices:
@@ -87,42 +83,18 @@ def contest(name: str, seed: int, *, costs: int = 1, worth: bool = True) -> Cont
         worth=surface.worth if worth else None,
     )
     limits = (float(surface.limit), surface.most_memory)[:costs]
-    best = hypervolume(true_front(name, costs), floor=FLOOR, limits=limits)
+    best = _best(name, costs, problem, limits)
     design = spread(problem, DESIGN, seed)
     return Contest(name, problem, design, truth, observe, FLOOR, limits, best)
 
 
-@lru_cache
-def true_front(name: str, costs: int) -> list[tuple[float, ...]]:
-    """(accuracy, costs) of the best point per bucket of costs, by MAP-elites."""
-    surface, rng = Surface(name), np.random.default_rng(0)
-    moves = Moves(Grid(surface.space))
-    points = np.zeros((1, len(surface.space.dimensions)), dtype=np.int16)
-    elites: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
-    for _ in range(GENERATIONS):
-        _keep(surface, points, elites, costs)
-        rows = [row for _, row in elites.values()] or list(points)
-        parents = rng.integers(len(rows), size=(BRED, 2))
-        points = np.stack([moves.neighbour(rows[one], rng) for one, _ in parents])
-        mixed = rng.random(points.shape) < rng.choice(MIXING, size=(BRED, 1))
-        points = np.where(mixed, np.stack([rows[other] for _, other in parents]), points)
-    kept = np.stack([row for _, row in elites.values()])
-    values = zip(surface.accuracy(kept).tolist(), surface.costs(kept).tolist(), strict=True)
-    return [(accuracy, *both[:costs]) for accuracy, both in values]
+_known: dict[tuple[str, int], float] = {}
 
 
-def _keep(
-    surface: Surface,
-    points: np.ndarray,
-    elites: dict[tuple[int, int], tuple[float, np.ndarray]],
-    costs: int,
-) -> None:
-    """Puts every feasible point that beats its bucket there."""
-    parameters, lowest = surface.parameters(points), surface.lowest(points)
-    rows = zip(surface.accuracy(points), parameters, lowest, points, strict=True)
-    for accuracy, size, layer, row in rows:
-        if 0 < size <= surface.limit:
-            bucket = int(BUCKETS * math.log(size) / math.log(surface.limit))
-            key = (bucket, int(layer) if costs > 1 else 0)
-            if key not in elites or accuracy > elites[key][0]:
-                elites[key] = float(accuracy), row
+def _best(name: str, costs: int, problem: Problem, limits: tuple[float, ...]) -> float:
+    """Hypervolume of the true front, found once per process."""
+    if (name, costs) not in _known:
+        surface = Surface(name)
+        front = best_per_bucket(problem, surface.accuracy, generations=GENERATIONS)
+        _known[name, costs] = hypervolume(front, floor=FLOOR, limits=limits)
+    return _known[name, costs]

@@ -35,7 +35,8 @@ def started():
 
 
 def suggest(problem, known, seed):
-    return gp.suggest(candidates_of(problem), known, seed)
+    found = gp.suggest(candidates_of(problem), known, seed)
+    return found and found.point
 
 
 def observed(problem, sign=1.0):

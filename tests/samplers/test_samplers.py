@@ -15,6 +15,7 @@ from autopeft.optimiser.initial_design import spread
 from tests import toy_problem
 
 SAMPLERS = ["gp", "nsga2", "random", "tpe"]
+"""Those that need no extra."""
 SWITCHES = toy_problem.expanded(toy_problem.SWITCHES)
 TINY = toy_problem.expanded(toy_problem.TINY)
 OUTSIDE = toy_problem.expanded(toy_problem.RANKS).decode((1,) * 8 + (3,))
@@ -33,7 +34,7 @@ def designed(**settings):
 
 
 def test_these_are_all():
-    assert catalog.samplers.names() == SAMPLERS
+    assert catalog.samplers.names() == sorted([*SAMPLERS, "saas"])
 
 
 def test_labels_say_what_they_are():
@@ -91,6 +92,16 @@ def test_a_space_that_is_used_up_ends_politely(sampler):
     with pytest.raises(Exhausted):
         toy_problem.asked(study, sampler, problem)
     assert len(set(toy_problem.points(study, problem))) == 4
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_space_of_one_point_ends_after_it(sampler):
+    text = toy_problem.TINY.replace("[0, 1, 2]", "[2]").replace("[1.0e-4, 1.0e-3]", "[1.0e-3]")
+    problem = toy_problem.problem(toy_problem.expanded(text))
+    study = toy_problem.searched(sampler, problem, 1)
+    with pytest.raises(Exhausted):
+        toy_problem.asked(study, sampler, problem)
+    assert [t.state for t in study.trials] == [TrialState.COMPLETE, TrialState.FAIL]
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

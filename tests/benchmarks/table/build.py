@@ -1,0 +1,190 @@
+"""Build a table of real trainings: one Parquet file per task.
+
+    python -m tests.benchmarks.table.build --minutes 60 [--task sst2] [--space mixed]
+        [--configurations 300] [--seeds 2] [--budget 1.0] [--steps 0] [--folder FOLDER]
+
+The same command goes on where the last one stopped: what is in the file is not trained again. Half
+of the configurations of a space are spread over the budget, the other half are neighbours of the
+front found so far, because samplers spend their trials there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autopeft import about, catalog, digest, pareto, workbench
+from autopeft.evaluate import Evaluation, Evaluator
+from autopeft.optimiser.candidates import Candidate, Candidates
+from autopeft.optimiser.initial_design import spread
+from autopeft.optimiser.moves import Moves
+from autopeft.optimiser.problem import Problem
+from autopeft.problem import chosen_objectives, expanded, limits_of, problem_of
+from autopeft.settings import Settings
+from autopeft.workbench import Workbench
+from tests.benchmarks.table.file import Row, Table, read, write
+
+FOLDER = Path(__file__).parent
+DATA = Path(__file__).parents[4] / "shared" / "data"
+TASKS = ("sst2", "trec", "mrpc")
+SPACES = ("autopeft", "lora", "mixed")
+OBJECTIVES = ("accuracy", "trainable_parameters", "peak_memory")
+RUNGS = (0.1, 0.2, 0.4, 0.7, 1.0)
+PACK = 8
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Fills the rows of one task and one space."""
+
+    bench: Workbench
+    problem: Problem
+    space: str
+    wanted: int
+    seeds: tuple[int, ...]
+
+    def missing(self, table: Table) -> list[tuple[Candidate, int]]:
+        """The next pack: (configuration, seed) pairs that the table lacks, empty when full."""
+        candidates = Candidates(self.problem)
+        rows = table.of_space(self.space)
+        known = {(row.digest, row.seed) for row in rows}
+        found = []
+        for candidate in self._chosen(candidates, rows):
+            name = self._digest(candidate)
+            found += [(candidate, seed) for seed in self.seeds if (name, seed) not in known]
+            if len(found) >= PACK:
+                break
+        return found[:PACK]
+
+    def train(self, pairs: Sequence[tuple[Candidate, int]]) -> Iterator[Row]:
+        """Train the pairs, one pack per seed."""
+        for seed in sorted({seed for _, seed in pairs}):
+            mine = [candidate for candidate, other in pairs if other == seed]
+            evaluator = self._evaluator(seed)
+            decoded = [self.problem.space.decode(candidate.point) for candidate in mine]
+            for candidate, evaluation in zip(mine, evaluator.evaluate(decoded), strict=True):
+                yield from self._rows(candidate, evaluation, seed)
+
+    # --- details ------------------------------------------------------------------------------
+
+    def _chosen(self, candidates: Candidates, rows: Sequence[Row]) -> Iterator[Candidate]:
+        """Spread points, then what was begun, then new neighbours of the front."""
+        half = self.wanted // 2
+        for point in spread(self.problem, half, self.problem.seed):
+            yield candidates.describe([point])[0]
+        begun = {row.digest: self.problem.space.point(row.point) for row in rows}
+        yield from candidates.describe(list(begun.values()))
+        if len(begun) < half:
+            return
+        yield from self._near(candidates, rows, set(begun), self.wanted - len(begun))
+
+    def _near(
+        self, candidates: Candidates, rows: Sequence[Row], known: set[str], count: int
+    ) -> Iterator[Candidate]:
+        rng = np.random.default_rng([self.problem.seed, len(known)])
+        moves, space = Moves(candidates.grid), self.problem.space
+        last = [row for row in rows if row.share == 1.0 and np.isfinite(row.score)]
+        front = pareto.front([(row.score, row.trainable) for row in last], ("maximize", "minimize"))
+        centres = candidates.grid.array([space.point(last[i].point) for i in front])
+        while count > 0 and len(centres):
+            steps = int(rng.integers(1, 4))
+            row = centres[rng.integers(len(centres))]
+            for _ in range(steps):
+                row = moves.neighbour(row, rng)
+            candidate = candidates.feasible(tuple(row.tolist()))
+            if candidate is not None and self._digest(candidate) not in known:
+                known.add(self._digest(candidate))
+                count -= 1
+                yield candidate
+
+    def _digest(self, candidate: Candidate) -> str:
+        return digest.of_configuration(self.problem.space.decode(candidate.point))
+
+    def _evaluator(self, seed: int) -> Evaluator:
+        evaluator = self.bench.evaluator
+        protocol = dataclasses.replace(evaluator.protocol, rungs=RUNGS)
+        return dataclasses.replace(evaluator, protocol=protocol, seeds=(seed,))
+
+    def _rows(self, candidate: Candidate, evaluation: Evaluation, seed: int) -> Iterator[Row]:
+        """One row per rung; a run that failed has one, without a score."""
+        outcome = evaluation.outcome
+        measured = {name: m.value for name, m in outcome.measurements.items()}
+        curve = outcome.provenance.get("curve", [])
+        failed = bool(evaluation.failure) or not curve
+        for rung in curve[-1:] if failed else curve:
+            yield Row(
+                space=self.space,
+                digest=digest.of_configuration(outcome.configuration),
+                point=dict(self.problem.space.values(candidate.point)),
+                seed=seed,
+                share=1.0 if failed else rung["step"] / curve[-1]["step"],
+                step=int(rung["step"]),
+                score=float("nan") if failed else float(rung["score"]),
+                error=outcome.measurements["score"].error if "score" in measured else 0.0,
+                train_loss=float(rung["train_loss"]),
+                trainable=int(measured["trainable"]),
+                memory=int(measured["memory_predicted"]),
+                seconds=float(measured.get("seconds", 0.0)),
+                failure=evaluation.failure,
+            )
+
+
+def build(options: argparse.Namespace, task: str, name: str, until: float) -> int:
+    """Add rows until the space is full or the time is up; how many trainings were added."""
+    settings = Settings(
+        dataset=str(options.data / task),
+        space=name,
+        objectives=OBJECTIVES,
+        budget=options.budget,
+        steps=options.steps,
+        offline=True,
+    )
+    bench = workbench.build(settings)
+    limits = limits_of(bench)
+    objectives = chosen_objectives(OBJECTIVES)
+    space = expanded(bench, catalog.spaces.load(name), {}, limits)
+    problem = problem_of(bench, space, objectives, limits)
+    builder = Builder(bench, problem, name, options.configurations, tuple(range(options.seeds)))
+    path = options.folder / f"{task}.parquet"
+    facts = about.describe(bench, space, objectives, batch=PACK)
+    table, added = read(path).with_facts(name, facts), 0
+    while time.monotonic() < until and (pairs := builder.missing(table)):
+        rows = list(builder.train(pairs))
+        table, added = table.with_rows(rows), added + len(pairs)
+        write(table, path)
+        print(f"{task} {name}: {len(table.of_space(name))} rows", flush=True)
+    return added
+
+
+def main() -> None:
+    """Build the tables, every task and space for an equal share of the time."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", action="append")
+    parser.add_argument("--space", action="append")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--configurations", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=1.0, help="percent of the backbone")
+    parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    options = parser.parse_args()
+    tasks, spaces = options.task or TASKS, options.space or SPACES
+    jobs = [(task, space) for task in tasks for space in spaces]
+    started = time.monotonic()
+    added = {}
+    for index, (task, space) in enumerate(jobs, 1):
+        until = started + 60 * options.minutes * index / len(jobs)
+        added[f"{task} {space}"] = build(options, task, space, until)
+    print(json.dumps({"trainings added": added}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -145,7 +145,7 @@ def problem_of(
 
 def _worth(bench: Workbench, found: Importance) -> Worth | None:
     """What the first method of the design says that a placement is worth."""
-    scores = next((found[name][1] for name in DESIGN_METHODS if name in found), None)
+    scores = next((found[name] for name in DESIGN_METHODS if name in found), None)
     return None if scores is None else worth_of(scores, bench.modules)
 
 

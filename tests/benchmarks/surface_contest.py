@@ -50,26 +50,10 @@ class Prices:
         return (float(parameters[0]), float(memory[0]))[: self.costs]
 
 
-@lru_cache(maxsize=4)
-def contest(name: str, seed: int, *, costs: int = 1, worth: bool = True) -> Contest:
-    """The contest on one surface.
-
-    Args:
-        name: of the surface.
-        seed: of the initial design.
-        costs: 1 for parameters, 2 for parameters and memory.
-        worth: whether samplers are given the importance score.
-    """
-    surface = Surface(name)
-    grid, prices = Grid(surface.space), Prices(surface, costs)
-
-    def truth(point: Point) -> float:
-        return float(surface.accuracy(grid.array([point]))[0])
-
-    def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
-        return truth(point) + NOISE * float(rng.normal()), NOISE
-
-    problem = Problem(
+def problem_of(surface: Surface, costs: int, *, seed: int = 0, worth: bool = True) -> Problem:
+    """The problem of searching a surface, with one or two exact costs."""
+    prices = Prices(surface, costs)
+    return Problem(
         space=surface.space,
         directions=("maximize", "minimize", "minimize")[: costs + 1],
         modelled=0,
@@ -82,6 +66,28 @@ def contest(name: str, seed: int, *, costs: int = 1, worth: bool = True) -> Cont
         layered=prices,
         worth=surface.worth if worth else None,
     )
+
+
+@lru_cache(maxsize=4)
+def contest(name: str, seed: int, *, costs: int = 1, worth: bool = True) -> Contest:
+    """The contest on one surface.
+
+    Args:
+        name: of the surface.
+        seed: of the initial design.
+        costs: 1 for parameters, 2 for parameters and memory.
+        worth: whether samplers are given the importance score.
+    """
+    surface = Surface(name)
+    grid = Grid(surface.space)
+
+    def truth(point: Point) -> float:
+        return float(surface.accuracy(grid.array([point]))[0])
+
+    def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
+        return truth(point) + NOISE * float(rng.normal()), NOISE
+
+    problem = problem_of(surface, costs, seed=seed, worth=worth)
     limits = (float(surface.limit), surface.most_memory)[:costs]
     best = _best(name, costs, problem, limits)
     design = spread(problem, DESIGN, seed)

@@ -116,8 +116,18 @@ def test_an_exhausted_space_is_said_and_leaves_no_running_trial():
     assert states == [TrialState.RUNNING] * 4 + [TrialState.FAIL]
 
 
-def test_a_parameter_that_is_no_dimension_is_refused():
+def test_a_parameter_that_is_no_dimension_is_drawn_at_random():
     study = optuna.create_study()
     study.sampler = DesignedSampler(toy_problem.problem(TINY), 0)
-    with pytest.raises(ValueError, match="`depth` is not a dimension"):
-        study.ask({"depth": CategoricalDistribution((1, 2))})
+    drawn = [
+        study.ask({"depth": CategoricalDistribution((1, 2))}).params["depth"] for _ in "123456"
+    ]
+    assert set(drawn) == {1, 2}
+
+
+def test_a_dimension_is_never_chosen_alone():
+    study = optuna.create_study()
+    sampler = DesignedSampler(toy_problem.problem(TINY), 0)
+    rank = CategoricalDistribution((0, 1, 2))
+    with pytest.raises(ValueError, match=r"`lora.rank` is never chosen alone"):
+        sampler.sample_independent(study, study.ask()._get_latest_trial(), "lora.rank", rank)

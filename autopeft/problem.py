@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autopeft import allocation, budget, catalog, importance_scores, layer_prices
-from autopeft.errors import NothingFits, UsageError
+from autopeft.errors import NothingFits, SpaceError, UsageError
 from autopeft.ledger import Ledger
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.problem import Problem
@@ -84,6 +84,7 @@ def expanded(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Limit
 
 
 def _allocator(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Limits) -> Allocator:
+    _check_settings(spec)
     scores = [found[name] for name in spec.importance]
     fixed = {k: v for settings in spec.modules.values() for k, v in settings.items()}
 
@@ -92,6 +93,16 @@ def _allocator(bench: Workbench, spec: SpaceSpec, found: Importance, limits: Lim
         return allocation.allocate(scores, bench.backbone, within, {**fixed, **settings})
 
     return allocate
+
+
+def _check_settings(spec: SpaceSpec) -> None:
+    """Whether each `allocation.*` dimension means something to an allocator."""
+    known = {"share", *allocation.known_settings(spec.importance)}
+    for dimension in spec.dimensions:
+        room, _, setting = dimension.name.partition(".")
+        if room == "allocation" and setting not in known:
+            message = f"{spec.source}:{dimension.line}: no allocator has the setting `{setting}`"
+            raise SpaceError(message, hint=f"known: {', '.join(sorted(known))}")
 
 
 def problem_of(

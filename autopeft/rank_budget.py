@@ -67,8 +67,14 @@ def worth(
     else:
         of_site = np.array([scores.site[site.name] for site in sites])
         found = of_site[:, None] / np.arange(1, depth + 1)
-    top = found.max(initial=0.0)
-    return found if top == 0 else (found / top) ** (1 / temperature)
+    totals = found.sum(axis=1, keepdims=True)
+    top = totals.max(initial=0.0)
+    if top == 0:
+        return found
+    shares = totals / top
+    # A site's total becomes its power; the fall from rank to rank within the site stays.
+    levelled = np.power(shares, 1 / temperature, where=shares > 0, out=np.zeros_like(shares))
+    return found / np.where(totals > 0, totals, 1) * levelled
 
 
 def placements(

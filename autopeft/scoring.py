@@ -43,6 +43,14 @@ class Scoring:
         """The linear sites, in the order of the backbone."""
         return [site for site in self.backbone.sites if site.kind == "linear"]
 
+    def shared_by_linears(self, layers: Sequence[float]) -> dict[str, float]:
+        """A score per layer as scores of its linears, in proportion to their sizes."""
+        sizes = {site.name: site.in_features * site.out_features for site in self.linears}
+        totals = [0] * len(layers)
+        for site in self.linears:
+            totals[site.layer] += sizes[site.name]
+        return {s.name: layers[s.layer] * sizes[s.name] / totals[s.layer] for s in self.linears}
+
     # --- batches --------------------------------------------------------------------------------
 
     @cached_property
@@ -57,6 +65,15 @@ class Scoring:
         """Indices of `count` batches of search-train; another `part` gives others."""
         seed = digest.seed_of(self.seed, part) if part else self.seed
         return list(order(self.splits[0].lengths, self.protocol.batch, count, seed=seed))
+
+    def halves(self) -> tuple[Split, Split]:
+        """Search-train in two parts of equal size, every other row."""
+        whole = self.splits[0]
+        parts = [
+            Split(whole.rows[i::2], whole.labels[i::2], whole.tokenizer, whole.device)
+            for i in (0, 1)
+        ]
+        return parts[0], parts[1]
 
     def _loss_of(self, rows: list[int]) -> Callable[[], torch.Tensor]:
         def loss() -> torch.Tensor:
@@ -87,10 +104,16 @@ class Scoring:
         placed = (Placement(site.name, "lora", settings) for site in self.linears)
         return Configuration(tuple(placed), rate)
 
-    def pack(self, configurations: Sequence[Configuration]) -> Pack:
+    def pack(
+        self,
+        configurations: Sequence[Configuration],
+        *,
+        modules: Mapping[str, PeftModule] | None = None,
+    ) -> Pack:
         """The configurations stacked, their weights drawn from the seed of the scoring."""
         jobs = [Job(configuration, self.seed) for configuration in configurations]
-        return Pack(self.model, self.backbone, jobs, modules=self.modules, head=self.head)
+        known = self.modules if modules is None else modules
+        return Pack(self.model, self.backbone, jobs, modules=known, head=self.head)
 
     def train(
         self, pack: Pack, *, steps: int = 0, callbacks: Sequence[Callback] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from autopeft.discovery import discover
 from autopeft.scoring import Scoring
 from autopeft.training.batches import Split
 from autopeft.training.loop import Protocol
+from autopeft.training.pack import Pack
 from autopeft.types import Backbone
 from tests import tiny_models
 
@@ -55,11 +57,12 @@ def scoring(
     steps: int = 40,
     seed: int = 0,
     layers: int = 4,
-    name: str = "bert",
+    clip: float = 1.0,
+    dtype: torch.dtype = torch.float32,
 ) -> Scoring:
     """The scoring of a tiny model with a fixed head; its data needs an update at those sites."""
-    model = tiny_models.frozen(name, torch.float32, layers)
-    backbone = discover(model, catalog.backbones.all(), name=name)
+    model = tiny_models.frozen("bert", dtype, layers)
+    backbone = discover(model, catalog.backbones.all(), name="bert")
     data = planted(model, backbone, sites or ["1.mlp.up"])
     return Scoring(
         model=model,
@@ -67,7 +70,29 @@ def scoring(
         modules=catalog.modules.all(),
         head=(),
         task=catalog.tasks.load("text_classification"),
-        protocol=Protocol(steps=steps, batch=16, length=LENGTH, seed=seed),
+        protocol=Protocol(steps=steps, batch=16, length=LENGTH, seed=seed, clip=clip),
         splits=(data, data),
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class Muted(Scoring):
+    """A scoring in which LoRA works at some sites only, whatever is trained elsewhere."""
+
+    useful: tuple[str, ...] = ()
+
+    def pack(self, *given: Any, **options: Any) -> Pack:
+        """A pack whose scales are 0 at every other site."""
+        pack = super().pack(*given, **options)
+        for key, layer in pack.layers.items():
+            if pack.sites[key].name not in self.useful:
+                layer.factor.zero_()
+        return pack
+
+
+def muted(useful: Sequence[str], *, steps: int) -> Muted:
+    """The scoring of a task that needs those sites, and nothing else can be trained."""
+    plain = scoring(useful, steps=steps)
+    given = {field.name: getattr(plain, field.name) for field in fields(plain)}
+    return Muted(**given, useful=tuple(useful))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 CHOICES = (0, 1, 2, 4, 8, 16, 32, 64)
-SECONDS = 20.0
+NODES = 2000
+"""Of the search tree at most: a limit in seconds would not give the same ranks every time."""
 GAP = 1e-4
 DEFAULTS: Settings = {
     "max_rank": 16,
@@ -88,7 +89,7 @@ def _solve(
         constraints=LinearConstraint(np.vstack(rows), lower, upper),
         integrality=np.ones(total.size),
         bounds=Bounds(0, 1),
-        options={"time_limit": SECONDS, "mip_rel_gap": GAP},
+        options={"node_limit": NODES, "mip_rel_gap": GAP},
     )
     if solved.x is None:
         if earlier:

@@ -28,3 +28,27 @@ class TestAutopeft(_Tiny):
 
 class TestSpt(_Tiny):
     name = "spt"
+
+
+class TestAdalora(_Tiny):
+    name = "adalora"
+
+
+class TestDylora(_Tiny):
+    name = "dylora"
+
+
+class TestDiffora(_Tiny):
+    name = "diffora"
+
+
+class TestIst(_Tiny):
+    name = "ist"
+
+
+class TestImportance(_Tiny):
+    name = "importance"
+
+
+class TestEverything(_Tiny):
+    name = "everything"

@@ -137,7 +137,8 @@ def test_sites_that_alone_can_be_trained_are_found(method: str) -> None:
     assert set(order[:2]) == set(useful)
     one = rank_budget.price(scoring.backbone.site("1.mlp.down"))
     placed = allocate([found], scoring.backbone, one + 32, {"rank": 1})
-    assert {p.site for p in placed} == set(useful)
+    assert {p.site for p in placed} <= set(useful)
+    assert placed
 
 
 def test_diffora_spends_the_budget_on_the_sites_that_help() -> None:

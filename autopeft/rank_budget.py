@@ -74,7 +74,7 @@ def worth(
     shares = totals / top
     # A site's total becomes its power; the fall from rank to rank within the site stays.
     levelled = np.power(shares, 1 / temperature, where=shares > 0, out=np.zeros_like(shares))
-    return found / np.where(totals > 0, totals, 1) * levelled
+    return np.asarray(found / np.where(totals > 0, totals, 1) * levelled)
 
 
 def placements(

@@ -210,8 +210,8 @@ def _layers(run: Run) -> list[Any]:
 
 def _orthogonality(layers: Sequence[Any]) -> torch.Tensor:
     """Mean over a configuration's matrices of |A A^T - I| and |B^T B - I|, Frobenius, [K]."""
-    total = layers[0].E.new_zeros(layers[0].count)
-    matrices = layers[0].E.new_zeros(layers[0].count)
+    total: torch.Tensor = layers[0].E.new_zeros(layers[0].count)
+    matrices: torch.Tensor = layers[0].E.new_zeros(layers[0].count)
     for layer in layers:
         sizes = torch.tensor(layer.sizes, device=layer.E.device)
         real = (torch.arange(layer.E.shape[1], device=sizes.device) < sizes.unsqueeze(1)).float()

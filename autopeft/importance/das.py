@@ -17,6 +17,7 @@ from autopeft import digest
 from autopeft.errors import UsageError
 from autopeft.scoring import Scoring
 from autopeft.training.pack import Pack
+from autopeft.training.trunk import Trunk
 from autopeft.types import Configuration, ImportanceMethod, Scores
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _copies_of_the_head(scoring: Scoring) -> Pack:
     for index in range(CANDIDATES):
         pack.restore(index, scoring.trained_head.export(0))
     # Every layer must see all K * B rows, as each slice skips its own.
-    pack.entry = 0
+    pack.trunk = Trunk((), CANDIDATES, None)
     return pack
 
 

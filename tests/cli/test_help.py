@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -62,14 +61,3 @@ def test_the_first_page_needs_no_heavy_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True)
     assert done.stderr.strip() == "[]"
-
-
-def test_the_first_page_comes_at_once() -> None:
-    def seconds() -> float:
-        start = time.perf_counter()
-        source = "from autopeft.cli import main; main(['-h'])"
-        subprocess.run([sys.executable, "-c", source], capture_output=True, check=True)
-        return time.perf_counter() - start
-
-    # The best of several: other work on the machine must not fail this.
-    assert min(seconds() for _ in range(5)) < 0.5

@@ -73,5 +73,5 @@ def axe() -> str:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     file = Path(os.environ.get("AUTOPEFT_AXE") or cache / "autopeft-tests" / "axe.min.js")
     if not file.is_file():
-        pytest.skip(f"no axe-core at {file}: `.ci/run` fetches it with npm")
+        pytest.skip(f"no axe-core at {file}: unpack it there from `npm pack axe-core`")
     return file.read_text(encoding="utf-8")

@@ -1,6 +1,6 @@
 """Packed training against HF peft one at a time, side by side in one run.
 
-    python tests/benchmarks/packed.py [--width 8] [--steps 4] [--rounds 3] [--output FILE]
+    python tests/benchmarks/packed.py [--shape 16x32] [--steps 4] [--rounds 3] [--output FILE]
 
 Every side trains the same LoRA configurations from the same initial weights on the same tokens
 with AdamW: HF peft in a plain loop, HF peft in HF Trainer (one configuration), one pack of all, the
@@ -44,6 +44,7 @@ from autopeft.types import Backbone, Configuration, Placement
 CLASSES = 8
 RANKS = (1, 2, 4, 8, 16)
 RATE = 1e-3
+SHAPES = ("4x32", "16x32", "16x64")
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=8)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--shape", action="append", help="ROWSxTOKENS; repeat it")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -294,7 +296,8 @@ def main() -> None:
     )
     backbone = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
     results = []
-    for rows, tokens in ((4, 32), (16, 32), (16, 64)):
+    for shape in options.shape or SHAPES:
+        rows, tokens = map(int, shape.split("x"))
         for lowest, label in ((0, "all layers"), (4, "top two layers")):
             case = Case(rows, tokens, lowest, label)
             generator = torch.Generator().manual_seed(0)

@@ -125,7 +125,6 @@ def test_debug_shows_the_traceback(study: Path, run: Run, monkeypatch: pytest.Mo
         (("export", "best"), "export needs a target"),
         (("export", "best", "--to", "train"), "export needs a folder"),
         (("export", "best", "--to", "trein", "-o", "x"), "did you mean `train`?"),
-        (("report", "a.journal", "b.journal"), "a report holds one study"),
         (("report", "--plotly", "inlin"), "did you mean `inline`?"),
         (("importance", "--method", "sptt"), "did you mean `spt`?"),
         (("importance", "--seeds", "0"), "`--seeds 0` must be"),

@@ -165,8 +165,9 @@ def searched(
 
 
 def points(study: optuna.Study, problem: Problem) -> list[Point]:
-    """The points of all trials that have one."""
-    found = [t.params for t in study.get_trials(deepcopy=False) if t.params]
+    """The points of all trials that have one; a trial that found the space used up has none."""
+    trials = study.get_trials(deepcopy=False)
+    found = [t.params for t in trials if t.params and "configuration" in t.user_attrs]
     return [problem.space.point(params) for params in found]
 
 

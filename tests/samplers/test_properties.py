@@ -17,6 +17,7 @@ from tests import toy_problem
 QUICK = settings(
     max_examples=10,
     deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 SIZES = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(sorted)

@@ -220,7 +220,7 @@ def _unsettled(
     if gain is not None:
         if gain < SETTLED:
             return ""
-        much = f"add {gain:.0%} to its hypervolume" if gain < 1 else "more than double it"
+        much = f"add {gain:.0%} to its hypervolume" if gain < 1 else "move it far"
         return f"the next trial is expected to {much}"
     late = max(t.number for t in front) > max(t.number for t in trials) - LATEST
     return "its newest point came in the last five trials" if late and len(trials) > 10 else ""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autopeft.evaluate import Evaluator
 from autopeft.optimiser.problem import Price
-from autopeft.training.memory import STATE_BYTES
+from autopeft.training.saved_bytes import STATE_BYTES
 from autopeft.types import Configuration, Measured, Objective, Outcome, Placement
 
 NOTHING = Configuration((), 0.0)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from autopeft.training.handles import held
 from autopeft.training.pack import Pack
 
 
@@ -50,8 +51,5 @@ def watched(model: nn.Module, pack: Pack, see: Callable[[Seen], None]) -> Iterat
     for key, layer in pack.layers.items():
         target = model.get_submodule(pack.sites[key].path)
         handles.append(target.register_forward_hook(watch(pack.sites[key].name, layer)))
-    try:
+    with held(handles):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()

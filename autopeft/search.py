@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autopeft import about, catalog, journal, results
 from autopeft.baselines import baselines
@@ -14,8 +13,10 @@ from autopeft.design import design, with_design
 from autopeft.errors import StudyError
 from autopeft.importance_scores import to_json
 from autopeft.ledger import Ledger
+from autopeft.optimiser.problem import Problem
 from autopeft.problem import (
     DESIGN_METHODS,
+    Importance,
     chosen_objectives,
     expanded,
     importance,
@@ -29,9 +30,6 @@ from autopeft.space import Space
 from autopeft.types import Objective, Results
 from autopeft.workbench import Workbench, build
 from autopeft.worth import Worth
-
-if TYPE_CHECKING:
-    pass
 
 BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
@@ -68,11 +66,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         plan = design(bare, bench.backbone, limit=limits.parameters, importance=suggested)
         if ledger is None:
             ledger = _create(path, bench, space, objectives, stack)
-            for name, scores in found.items():
-                ledger.remember(f"importance:{name}", to_json(scores))
-            if isinstance(bare.worth, Worth):
-                ledger.remember("worth", bare.worth.to_json())
-            ledger.remember("command", command)
+            _remember(ledger, found, bare, command)
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
             about.check_digests(ledger.about, now, str(path))
@@ -122,6 +116,15 @@ def _create(
     ledger = Ledger.create(path, {n: o.direction for n, o in objectives.items()}, facts)
     stack.enter_context(journal.locked(path))
     return ledger
+
+
+def _remember(ledger: Ledger, found: Importance, problem: Problem, command: str) -> None:
+    """Keep what a later run of the same search must not work out anew."""
+    for name, scores in found.items():
+        ledger.remember(f"importance:{name}", to_json(scores))
+    if isinstance(problem.worth, Worth):
+        ledger.remember("worth", problem.worth.to_json())
+    ledger.remember("command", command)
 
 
 def _how(bench: Workbench) -> str:

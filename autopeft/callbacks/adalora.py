@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from autopeft.training.callback import Callback, Run
+from autopeft.training.low_rank import add_product
 from autopeft.training.packed_module import PackedModule, generators, sizes_of
 from autopeft.types import Count, PeftModule, Settings, Site
 
@@ -61,7 +62,7 @@ class PackedAdaLora(PackedModule):
         kind = hidden.dtype
         low = torch.bmm(self.slices(hidden), self.A.to(kind).transpose(1, 2))
         low = low * self.E.to(kind).unsqueeze(1) * self.factor.to(kind)
-        return output + torch.bmm(low, self.B.to(kind).transpose(1, 2)).view(output.shape)
+        return add_product(output, low, self.B.to(kind))
 
     def live(self, index: int) -> torch.Tensor:
         """Directions of one configuration that are not cut."""

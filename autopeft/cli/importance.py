@@ -6,8 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from autopeft.cli import options, output
 from autopeft.cli.output import Table
 
@@ -17,14 +15,7 @@ if TYPE_CHECKING:
 
 
 def importance(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="[MODEL]",
-            show_default=False,
-            help="Hub id or folder [default: the quickstart MiniLM-L6]",
-        ),
-    ] = "",
+    model: options.ModelArgument = "",
     dataset: options.Dataset = "",
     text: options.Text = None,
     label: options.Label = "",

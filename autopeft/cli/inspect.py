@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from autopeft.cli import options, output
 
@@ -14,14 +12,7 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="[MODEL]",
-            show_default=False,
-            help="Hub id or folder [default: the quickstart MiniLM-L6]",
-        ),
-    ] = "",
+    model: options.ModelArgument = "",
     offline: options.Offline = False,
     json: options.Json = False,
 ) -> None:

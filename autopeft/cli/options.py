@@ -34,6 +34,14 @@ Model = Annotated[
     str,
     option("--model", metavar="NAME", help="Hub id or folder [default: the quickstart MiniLM-L6]"),
 ]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="[MODEL]",
+        show_default=False,
+        help="Hub id or folder [default: the quickstart MiniLM-L6]",
+    ),
+]
 Dataset = Annotated[
     str,
     option(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autopeft import digest
 from autopeft.errors import UsageError
 from autopeft.scoring import Scoring
+from autopeft.training.handles import held
 from autopeft.training.pack import Pack
 from autopeft.training.trunk import Trunk
 from autopeft.types import Configuration, ImportanceMethod, Scores
@@ -97,11 +98,8 @@ def _skipping(scoring: Scoring, count: int) -> Iterator[torch.Tensor]:
         scoring.model.get_submodule(path).register_forward_hook(skip(index), with_kwargs=True)
         for index, path in enumerate(scoring.backbone.layers)
     ]
-    try:
+    with held(hooks):
         yield flags
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 METHOD = ImportanceMethod(

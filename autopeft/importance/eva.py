@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autopeft.scoring import BATCHES, Scoring
+from autopeft.training.handles import held
 from autopeft.types import ImportanceMethod, Scores
 
 if TYPE_CHECKING:
@@ -56,11 +57,8 @@ def _inputs(scoring: Scoring) -> Iterator[dict[str, torch.Tensor]]:
         scoring.model.get_submodule(site.path).register_forward_pre_hook(keep(site.name))
         for site in scoring.linears
     ]
-    try:
+    with held(hooks):
         yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 METHOD = ImportanceMethod(

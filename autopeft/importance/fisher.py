@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft.errors import AutoPeftError, UsageError
 from autopeft.scoring import Scoring
+from autopeft.training.handles import held
 from autopeft.types import ImportanceMethod, Scores
 
 if TYPE_CHECKING:
@@ -72,11 +73,8 @@ def _squares(scoring: Scoring, sums: dict[str, float]) -> Iterator[set[int]]:
         scoring.model.get_submodule(site.path).register_forward_hook(watch(site.name))
         for site in scoring.linears
     ]
-    try:
+    with held(hooks):
         yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _per_example(entered: torch.Tensor, gradient: torch.Tensor) -> float:

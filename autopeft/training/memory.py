@@ -18,12 +18,11 @@ import torch
 from torch import nn
 
 from autopeft.training.pack import Job, Pack
+from autopeft.training.saved_bytes import STATE_BYTES
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
 
 OUTSIDE = -1
 """Stands for everything above the layers: pooling, head and loss."""
-STATE_BYTES = 16
-"""Of a trained float32 weight: itself, its gradient and two moments."""
 PROBE_ROWS = (2, 4)
 
 Signature = tuple[bool, frozenset[tuple[str, str]]]

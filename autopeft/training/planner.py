@@ -65,11 +65,12 @@ class Planner:
     """Always pack as many as `largest`, without measuring."""
     timings: Timings = field(default_factory=Timings)
 
-    def plan(self, loads: Sequence[Load]) -> list[list[int]]:
+    def plan(self, loads: Sequence[Load], *, seeds: int = 1) -> list[list[int]]:
         """Packs as lists of positions in `loads`: the cheapest split of them, deepest trunk first.
 
         Neighbours in trunk depth and size are joined, so the split is a cut of that order, found
-        by dynamic programming over its prefixes.
+        by dynamic programming over its prefixes. With several seeds each load is in its pack as
+        many times.
         """
         order = sorted(range(len(loads)), key=lambda i: (-loads[i].entry, loads[i].total, i))
         if self.fixed:
@@ -77,9 +78,9 @@ class Planner:
             return [order[start : start + self.largest] for start in cuts]
         best: list[tuple[float, int]] = [(0.0, 0)]
         for end in range(1, len(order) + 1):
-            starts = range(max(0, end - self.width), end)
+            starts = range(max(0, end - max(1, self.width // seeds)), end)
             costs = [
-                (best[start][0] + self._cost([loads[i] for i in order[start:end]]), start)
+                (best[start][0] + self._cost([loads[i] for i in order[start:end]], seeds), start)
                 for start in starts
             ]
             best.append(min(costs))
@@ -102,19 +103,19 @@ class Planner:
         extra = padded_parameters(pack) - (1 - share) * self.timings.typical
         return low + share * (high - low) + self.timings.per_parameter * width * extra
 
-    def _fits(self, pack: Sequence[Load]) -> bool:
+    def _fits(self, pack: Sequence[Load], seeds: int) -> bool:
         """Whether there is room for the pack; one configuration is always tried."""
         if len(pack) == 1 or not self.timings.room:
             return True
         low, high = (self.timings.memory.get(end, 0) for end in (0, self.layers))
         share = min(load.entry for load in pack) / max(1, self.layers)
-        return len(pack) * (low + share * (high - low)) <= self.timings.room
+        return seeds * len(pack) * (low + share * (high - low)) <= self.timings.room
 
-    def _cost(self, pack: Sequence[Load]) -> float:
+    def _cost(self, pack: Sequence[Load], seeds: int) -> float:
         """Seconds, with what packing must gain to be worth it; infinite without room."""
-        if not self._fits(pack):
+        if not self._fits(pack, seeds):
             return math.inf
-        return self.seconds(pack) / (1.0 if len(pack) == 1 else GAIN)
+        return self.seconds([*pack] * seeds) / (1.0 if len(pack) == 1 else GAIN)
 
     def _measured(self, entry: int) -> dict[int, float]:
         if not self.timings.packs:

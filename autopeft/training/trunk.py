@@ -38,7 +38,8 @@ class Trunk:
         self._rows = rows if self._cacheable else None
         self._known = None
         if self.cache is not None and self._rows is not None and self.paths:
-            self._known = self.cache.get(self._rows, len(self.paths), width=self._width)
+            known = self.cache.get(self._rows, len(self.paths), width=self._width)
+            self._known = None if known is None else known.to(batch["input_ids"].device)
 
     def attach(self, model: nn.Module) -> list[Any]:
         """Put the trunk in place of its layers; gives handles that restore them."""

@@ -54,6 +54,11 @@ class TrunkCache:
         """Bytes."""
         return sum(end * self._blocks[depth].element_size() for depth, end in self._ends.items())
 
+    def held(self, device: torch.device) -> int:
+        """Bytes of a device that the blocks take, used or not."""
+        blocks = (block for block in self._blocks.values() if block.device.type == device.type)
+        return sum(block.nbytes for block in blocks)
+
     def get(self, rows: Rows, depth: int, *, width: int) -> torch.Tensor | None:
         """Hidden states [B, width, d], zero where padded; None unless every row is here."""
         found = [self._where.get((rows.split, depth, index)) for index in rows.indices]

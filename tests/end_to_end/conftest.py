@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,17 @@ class Opened:
     def selected(self) -> str:
         """The trial in the address."""
         return str(self.page.evaluate("new URLSearchParams(location.hash.slice(1)).get('trial')"))
+
+    def until(self, condition: str) -> None:
+        """Wait for a JavaScript condition.
+
+        Playwright's own ``wait_for_function`` evaluates text inside the page from the second poll
+        on, which the page's Content-Security-Policy forbids.
+        """
+        end = time.monotonic() + PATIENCE / 1000
+        while not self.page.evaluate(condition):
+            assert time.monotonic() < end, f"never true: {condition}"
+            self.page.wait_for_timeout(50)
 
     def copied(self) -> str:
         """What is on the clipboard."""

@@ -45,16 +45,14 @@ def opened(loaded: Opened) -> Iterator[Opened]:
     loaded.page.set_viewport_size({"width": 1280, "height": 900})
     loaded.page.emulate_media(media="screen", color_scheme="light")
     loaded.page.evaluate("location.hash = '#trial=21'")
-    loaded.page.wait_for_function("document.getElementById('layers-name').textContent === '#21'")
+    loaded.until("document.getElementById('layers-name').textContent === '#21'")
     yield loaded
     assert loaded.complaints == []
 
 
 def wait_for(opened: Opened, trial: int) -> None:
     """Wait until every view shows the trial."""
-    opened.page.wait_for_function(
-        f"document.getElementById('layers-name').innerText === '#{trial}'"
-    )
+    opened.until(f"document.getElementById('layers-name').innerText === '#{trial}'")
 
 
 def assert_everywhere(opened: Opened, trial: int) -> None:
@@ -142,7 +140,7 @@ def test_arrows_move_and_enter_copies(opened: Opened, results: Results) -> None:
     opened.page.keyboard.press("End")
     assert_everywhere(opened, results.front[-1])
     opened.page.keyboard.press("Enter")
-    opened.page.wait_for_function("document.getElementById('status').textContent !== ''")
+    opened.until("document.getElementById('status').textContent !== ''")
     expected = results.trial(results.front[-1]).configuration.to_json()
     assert json.loads(opened.copied()) == expected
     assert opened.text("#status") == f"Configuration of #{results.front[-1]} copied"
@@ -157,15 +155,13 @@ def test_yaml_and_python_are_what_the_command_line_prints(opened: Opened, result
     opened.page.evaluate(f"location.hash = '#trial={number}'")
     wait_for(opened, number)
     opened.page.click('[data-format="yaml"]')
-    opened.page.wait_for_function("document.getElementById('status').textContent !== ''")
+    opened.until("document.getElementById('status').textContent !== ''")
     groups = yaml.safe_load(opened.copied())["placements"]
     assert sum(len(group["sites"]) for group in groups) == len(
         results.trial(number).configuration.placements
     )
     opened.page.click('[data-format="python"]')
-    opened.page.wait_for_function(
-        "navigator.clipboard.readText().then(t => t.startsWith('# Trial'))"
-    )
+    opened.until("navigator.clipboard.readText().then(t => t.startsWith('# Trial'))")
     assert opened.copied() == python_text(results, results.trial(number))
     with contextlib.redirect_stdout(io.StringIO()):
         compile(opened.copied(), "copied", "exec")
@@ -178,9 +174,7 @@ def test_a_mixture_has_no_lora_config(opened: Opened) -> None:
 def test_a_command_is_copied_by_its_button(opened: Opened) -> None:
     command = opened.page.locator("#summary .command").first
     command.locator("button").click()
-    opened.page.wait_for_function(
-        "document.getElementById('status').textContent === 'Command copied'"
-    )
+    opened.until("document.getElementById('status').textContent === 'Command copied'")
     assert opened.copied() == command.locator("code").inner_text()
     assert opened.copied().startswith("autopeft export 'studies/</script>")
 
@@ -224,17 +218,15 @@ def test_any_two_objectives_and_a_logarithmic_axis(opened: Opened) -> None:
     across = opened.page.locator('select[data-figure="front-figure"]').first
     across.select_option("peak_memory")
     title = "document.getElementById('front-figure').layout.xaxis.title.text"
-    opened.page.wait_for_function(f"{title}.includes('peak memory')")
+    opened.until(f"{title}.includes('peak memory')")
     across.select_option("accuracy")
-    opened.page.wait_for_function(f"{title}.startsWith('accuracy')")
+    opened.until(f"{title}.startsWith('accuracy')")
     up = opened.page.locator('select[data-figure="front-figure"]').last
     assert up.input_value() == "peak_memory"
     up.select_option("accuracy")
     across.select_option("trainable_parameters")
     opened.page.check('[data-log="front-figure"]')
-    opened.page.wait_for_function(
-        "document.getElementById('front-figure').layout.xaxis.type === 'log'"
-    )
+    opened.until("document.getElementById('front-figure').layout.xaxis.type === 'log'")
     opened.page.uncheck('[data-log="front-figure"]')
 
 
@@ -256,9 +248,7 @@ def test_an_axis_of_parallel_coordinates_is_narrowed_flipped_and_reset(opened: O
     assert opened.text("#parallel-count") == "38 of 38 trials"
     page.select_option("#parallel-axis", label="accuracy, %")
     page.locator("#parallel-low").fill("90")
-    page.wait_for_function(
-        "!document.getElementById('parallel-count').textContent.startsWith('38 of')"
-    )
+    opened.until("!document.getElementById('parallel-count').textContent.startsWith('38 of')")
     assert int(opened.text("#parallel-count").split()[0]) < 20
     page.click("#parallel-flip")
     page.click("#parallel-clear")
@@ -268,7 +258,7 @@ def test_an_axis_of_parallel_coordinates_is_narrowed_flipped_and_reset(opened: O
 
 def test_progress_over_seconds(opened: Opened) -> None:
     opened.page.select_option('select[data-figure="progress-figure"]', "seconds")
-    opened.page.wait_for_function(
+    opened.until(
         "document.getElementById('progress-figure').layout.xaxis.title.text.includes('seconds')"
     )
 

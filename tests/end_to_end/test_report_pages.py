@@ -95,14 +95,14 @@ def test_several_studies_are_selected_together(chromium: Any, tmp_path: Path) ->
     row = opened.page.locator('#trials tr[data-trial^="1-"]').first
     key = row.get_attribute("data-trial")
     row.click()
-    opened.page.wait_for_function(
+    opened.until(
         "document.getElementById('front-figure').data.find(t => t.meta === 'selection').x.length"
     )
     assert opened.selected() == key
     assert opened.text("#configuration-name") == f"#{key}"
     row.focus()
     opened.page.keyboard.press("Enter")
-    opened.page.wait_for_function("document.getElementById('status').textContent !== ''")
+    opened.until("document.getElementById('status').textContent !== ''")
     assert opened.copied().startswith("autopeft export 30.journal ")
     assert opened.complaints == []
     opened.page.context.close()
@@ -121,7 +121,7 @@ def test_a_watched_page_loads_itself_again_and_keeps_the_selection(
     opened.page.click("#trials tbody tr >> nth=1")
     after = dataclasses.replace(made, study="later.journal")
     report.write(report.render(after, views, plotly="directory"), file)
-    opened.page.wait_for_function("document.querySelector('h1').textContent === 'later.journal'")
+    opened.page.locator("h1", has_text="later.journal").wait_for()
     opened.page.wait_for_selector("html.drawn", state="attached")
     assert opened.selected() == str(made.front[1])
     assert opened.page.locator("#refresh").is_hidden()

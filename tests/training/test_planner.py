@@ -113,6 +113,15 @@ def test_a_pack_stays_within_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(i for pack in packs for i in pack) == list(range(11))
 
 
+def test_every_seed_takes_its_place_and_its_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = planner(monkeypatch, by_layer(10.0, 0.1), largest=8)
+    assert sizes(chosen.plan([load(0)] * 4, seeds=4)) == [2, 2]
+    assert sizes(chosen.plan([load(0)] * 2, seeds=9)) == [1, 1]
+    chosen.timings.room = 4 * LAYERS * MEMORY
+    assert sizes(chosen.plan([load(0)] * 4, seeds=2)) == [2, 2]
+    assert sizes(chosen.plan([load(0)] * 4, seeds=3)) == [1, 1, 1, 1]
+
+
 def test_without_memory_for_one_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def cost(entry: int, width: int, rank: int) -> float:
         raise MemoryError

@@ -73,6 +73,15 @@ def test_a_cache_of_no_bytes_keeps_nothing() -> None:
     assert cache.get(Rows("train", [0], [2]), 1, width=2) is None
 
 
+def test_what_the_blocks_hold_is_said_by_device() -> None:
+    cache = TrunkCache(1000, 2)
+    cpu = torch.device("cpu")
+    assert cache.held(cpu) == 0
+    cache.put(Rows("train", [0], [2]), 1, states(1, 2))
+    assert 0 < cache.held(cpu) <= 500
+    assert cache.held(torch.device("cuda")) == 0
+
+
 def test_a_block_in_a_file_holds_the_same_and_leaves_nothing(tmp_path: Path) -> None:
     cache = TrunkCache(10_000, 1, tmp_path)
     rows = Rows("train", [0], [2])

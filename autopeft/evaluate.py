@@ -156,7 +156,7 @@ class Evaluator:
         if not all(run.finite for run in runs):
             return Evaluation(outcome, {}, "diverged: a gradient or a loss was not finite")
         measured = {**outcome.measurements, **self._scores(runs), **self._measured(configuration)}
-        return Evaluation(replace(outcome, measurements=measured), runs[0].tensors)
+        return Evaluation(replace(outcome, measurements=measured), runs[0].paused.tensors)
 
     def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
         metric = self.task.metrics[self.metric]

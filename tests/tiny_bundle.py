@@ -129,4 +129,4 @@ def bundle(bench: Workbench, placements: Sequence[Placement], *, seed: int = 3) 
         measurements={"score": score},
         provenance={"metric": evaluator.metric},
     )
-    return Bundle("study.journal", trial, bench, seed, initial, trained.tensors)
+    return Bundle("study.journal", trial, bench, seed, initial, trained.paused.tensors)

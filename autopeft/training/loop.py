@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
 
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from autopeft.training.batches import Split, order
 from autopeft.training.callback import Callback, Run
 from autopeft.training.pack import Pack
 from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.training.resumption import Paused, pause, resume
 from autopeft.types import Task
 
 
@@ -30,7 +33,12 @@ class Protocol:
     weight_decay: float = 0.01
     clip: float = 1.0
     rungs: tuple[float, ...] = (0.5, 1.0)
-    """Shares of the steps after which the validation split is scored."""
+    """Shares of the steps after which the validation split is scored; the last is 1."""
+
+    @property
+    def ends(self) -> list[int]:
+        """Steps at which a rung ends, the last of all included."""
+        return sorted({max(1, round(share * self.steps)) for share in self.rungs})
 
     def factor(self, step: int) -> float:
         """The learning rate of step 0, 1, ... as a share of its peak."""
@@ -46,21 +54,21 @@ class Rung:
 
     step: int
     train_loss: float
-    """Mean over the last steps, at most 20."""
+    """Mean over the last steps of the rung, at most 20."""
     predictions: torch.Tensor
     """[rows of the validation split]."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One job after training."""
+    """One job after training, as far as it went."""
 
     rungs: tuple[Rung, ...]
     finite: bool
-    tensors: dict[str, torch.Tensor]
-    """As `Pack.export`; empty when not finite."""
+    paused: Paused
+    """Its weights, and how to go on."""
     seconds: float
-    """Its share of the pack's time."""
+    """Its share of the time of its packs."""
 
 
 def train(
@@ -70,10 +78,12 @@ def train(
     task: Task,
     protocol: Protocol,
     splits: tuple[Split, Split],
+    until: int = 0,
+    since: Sequence[Trained] = (),
     progress: Callable[[int], None] = lambda step: None,
     callbacks: Sequence[Callback] = (),
 ) -> list[Trained]:
-    """Train every job of the pack.
+    """Train every job of the pack, to the end or to a rung from which it can go on.
 
     Args:
         model: the frozen base, in eval mode, so that no dropout is drawn.
@@ -81,43 +91,55 @@ def train(
         task: its loss and predictions.
         protocol: the steps, batches and schedule.
         splits: search-train and search-validation.
+        until: the step at which a rung ends, one of `protocol.ends`; 0 for the last.
+        since: the jobs as they were at an earlier rung, maybe in other packs, all at the same
+            step; none to begin.
         progress: called after every step with the number of steps done.
         callbacks: training-time methods, run in this order.
     """
     started = time.perf_counter()
     training, validation = splits
+    optimiser = _optimiser(pack, protocol)
+    begin = since[0].paused.step if since else 0
+    end = until or protocol.steps
+    if since:
+        resume(pack, optimiser, [job.paused for job in since])
+    run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch)
+    losses: list[torch.Tensor] = []
+    rungs = [list(job.rungs) for job in since] or [[] for _ in pack.jobs]
+    with pack.attached(model):
+        indices = order(training.lengths, protocol.batch, end, seed=protocol.seed)
+        for step, chosen in islice(enumerate(indices), begin, None):
+            factor = protocol.factor(step)
+            losses.append(_step(run, chosen, callbacks, number=step, factor=factor))
+            if step + 1 in protocol.ends:
+                found = predict(model, pack, validation, task, size=2 * protocol.batch)
+                _record(rungs, step + 1, losses, found)
+                losses.clear()
+            progress(step + 1)
+    seconds = (time.perf_counter() - started) / pack.count
+    paused = pause(pack, optimiser, end, last=end == protocol.steps)
+    return [
+        Trained(
+            tuple(mine),
+            alive and all(isfinite(rung.train_loss) for rung in mine),
+            paused[k],
+            seconds + (since[k].seconds if since else 0.0),
+        )
+        for k, (mine, alive) in enumerate(zip(rungs, optimiser.alive.tolist(), strict=True))
+    ]
+
+
+def _optimiser(pack: Pack, protocol: Protocol) -> PackedAdamW:
+    parameters = list(pack.parameters())
+    first = parameters[0]
     rates = torch.tensor([job.configuration.learning_rate for job in pack.jobs])
-    first = next(pack.parameters())
-    optimiser = PackedAdamW(
-        list(pack.parameters()),
+    return PackedAdamW(
+        parameters,
         rates.to(device=first.device, dtype=torch.promote_types(first.dtype, torch.float32)),
         weight_decay=protocol.weight_decay,
         clip=protocol.clip,
     )
-    run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch)
-    ends = {max(1, round(share * protocol.steps)) for share in protocol.rungs}
-    losses: list[torch.Tensor] = []
-    rungs: list[list[Rung]] = [[] for _ in pack.jobs]
-    with pack.attached(model):
-        indices = order(training.lengths, protocol.batch, protocol.steps, seed=protocol.seed)
-        for step, chosen in enumerate(indices):
-            factor = protocol.factor(step)
-            losses.append(_step(run, chosen, callbacks, number=step, factor=factor))
-            if step + 1 in ends:
-                found = predict(model, pack, validation, task, size=2 * protocol.batch)
-                _record(rungs, step + 1, losses, found)
-            progress(step + 1)
-    alive = optimiser.alive.tolist()
-    seconds = (time.perf_counter() - started) / pack.count
-    return [
-        Trained(
-            tuple(rungs[k]),
-            alive[k] and bool(losses[-1][k].isfinite()),
-            pack.export(k) if alive[k] else {},
-            seconds,
-        )
-        for k in range(pack.count)
-    ]
 
 
 def _step(

@@ -6,10 +6,14 @@ so all parameters are laid out as one matrix [K, P], whose rows are torch's to u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""Torch's names for what AdamW keeps of past gradients."""
 
 
 class PackedAdamW:
@@ -39,15 +43,34 @@ class PackedAdamW:
         self.alive = torch.ones_like(learning_rates, dtype=torch.bool)
         """[K], False once a gradient of that configuration was not finite."""
         self.parameters = list(parameters)
-        values = _laid_out(parameters)
-        self.gradients = torch.zeros_like(values)
+        self._values = torch.cat([p.detach().flatten(1) for p in self.parameters], dim=1)
+        self._place(self._values)
+        self.gradients = torch.zeros_like(self._values)
         """[K, P], of the last step, clipped."""
+        self._moments = {name: torch.zeros_like(self._values) for name in MOMENTS}
         self._rates = learning_rates.clone()
+        self._rows = [_row(*pair) for pair in zip(self._values, self.gradients, strict=True)]
         groups = [
-            {"params": [_row(*pair)], "lr": rate}
-            for *pair, rate in zip(values, self.gradients, self._rates, strict=True)
+            {"params": [row], "lr": rate} for row, rate in zip(self._rows, self._rates, strict=True)
         ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
+        self.resume_at(0)
+
+    def resume_at(self, step: int) -> None:
+        """Count from that many steps on; the moments stay as they are."""
+        for k, row in enumerate(self._rows):
+            moments = {name: matrix[k] for name, matrix in self._moments.items()}
+            counted = torch.tensor(float(step), device=row.device)
+            self._optimiser.state[row] = {"step": counted, **moments}
+
+    @contextmanager
+    def showing(self, moment: str) -> Iterator[None]:
+        """The parameters hold that moment in the meantime: reading and writing it is theirs."""
+        self._place(self._moments[moment])
+        try:
+            yield
+        finally:
+            self._place(self._values)
 
     @torch.no_grad()
     def step(self, factor: float = 1.0) -> None:
@@ -67,15 +90,11 @@ class PackedAdamW:
         for parameter in self.parameters:
             parameter.grad = None
 
-
-@torch.no_grad()
-def _laid_out(parameters: Sequence[nn.Parameter]) -> torch.Tensor:
-    """Move the parameters into one matrix [K, P], of which each becomes a view."""
-    values = torch.cat([p.detach().flatten(1) for p in parameters], dim=1)
-    parts = values.split([p[0].numel() for p in parameters], dim=1)
-    for parameter, part in zip(parameters, parts, strict=True):
-        parameter.data = part.view(parameter.shape)
-    return values
+    def _place(self, matrix: torch.Tensor) -> None:
+        """Make the parameters views of the columns of a matrix [K, P]."""
+        parts = matrix.split([p[0].numel() for p in self.parameters], dim=1)
+        for parameter, part in zip(self.parameters, parts, strict=True):
+            parameter.data = part.view(parameter.shape)
 
 
 def _row(values: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:

@@ -150,9 +150,9 @@ def test_trajectories_are_those_without_a_cache(name: str) -> None:
     cold, warm = (trained(model, backbone, jobs, cache) for _ in range(2))
     assert cache.hits > cache.misses
     for one, other, again in zip(plain, cold, warm, strict=True):
-        for tensor, value in one.tensors.items():
-            torch.testing.assert_close(other.tensors[tensor], value, rtol=1e-6, atol=1e-9)
-            assert again.tensors[tensor].equal(other.tensors[tensor])
+        for tensor, value in one.paused.tensors.items():
+            torch.testing.assert_close(other.paused.tensors[tensor], value, rtol=1e-6, atol=1e-9)
+            assert again.paused.tensors[tensor].equal(other.paused.tensors[tensor])
 
 
 def test_what_is_padded_left_is_never_cached() -> None:

@@ -19,6 +19,8 @@ LEAST_TRIALS = 20
 """Below this the shares are noise."""
 QUANTILE = 0.2
 """The best share of the trials, which is told apart from all of them."""
+MOST_TRIALS = 1000
+"""Trials that are looked at; of more, an even choice, as the shares hardly change."""
 
 
 def usable(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -35,6 +37,7 @@ def importances(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> dict
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     known = [t for t in usable(trials) if math.isfinite(t.objectives[objective.name].value)]
+    known = known[:: math.ceil(len(known) / MOST_TRIALS) or 1]
     choices = _choices(known)
     if len(known) < LEAST_TRIALS or not choices:
         return {}

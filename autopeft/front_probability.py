@@ -79,9 +79,10 @@ def _gaps(trials: Sequence[TrialRecord], objectives: Sequence[ObjectiveInfo]) ->
     if not trials:
         return []
     values, errors = _table(trials, objectives)
+    costs = np.ascontiguousarray(values[:, 1:].T)
     gaps = []
     for i in range(len(trials)):
-        cheaper = (values[:, 1:] >= values[i, 1:]).all(axis=1)
+        cheaper = (costs >= costs[:, i, None]).all(axis=0)
         ahead = values[cheaper, 0] - values[i, 0]
         spread = np.hypot(errors[cheaper, 0], errors[i, 0])
         gaps.append(float((ahead / np.where(spread > 0, spread, 1e-12)).max()))

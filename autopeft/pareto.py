@@ -94,6 +94,8 @@ def _union(boxes: Sequence[Gains]) -> float:
         return 0.0
     if len(boxes[0]) == 1:
         return max(box[0] for box in boxes)
+    if len(boxes[0]) == 2:
+        return _area(boxes)
     ordered = sorted(boxes, key=lambda box: box[-1], reverse=True)
     floors = [box[-1] for box in ordered[1:]] + [0.0]
     volume = 0.0
@@ -101,6 +103,16 @@ def _union(boxes: Sequence[Gains]) -> float:
         if box[-1] > floor:
             volume += (box[-1] - floor) * _union([other[:-1] for other in ordered[:count]])
     return volume
+
+
+def _area(boxes: Sequence[Gains]) -> float:
+    """Area of the union of rectangles from the origin, widest first."""
+    area = reached = 0.0
+    for width, height in sorted(boxes, reverse=True):
+        if height > reached:
+            area += width * (height - reached)
+            reached = height
+    return area
 
 
 def _scaled(column: Sequence[float]) -> list[float]:

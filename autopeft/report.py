@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,22 +10,17 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any, Literal
+from typing import Any
 
 from autopeft.errors import UsageError
+from autopeft.plotly_carrier import SCRIPT_FILE, SOURCES, Carrier, packed, plotly_script, plotly_tag
 from autopeft.types import Results, View
 
-Carrier = Literal["inline", "cdn", "directory"]
-"""How the page gets plotly.js: within itself, from plotly's site, or from a file beside it."""
-CDN = "https://cdn.plot.ly"
 SCRIPTS = (
     *("page.js", "table.js", "lora_config.js", "configuration.js", "layers.js"),
     *("compare.js", "budget.js", "parallel.js", "watch.js"),
     "figures.js",
 )
-SCRIPT_FILE = "plotly.min.js"
-SOURCES: dict[Carrier, str] = {"inline": "", "cdn": f" {CDN}", "directory": " 'self' file:"}
-"""Where the page may load scripts from, beyond itself."""
 
 
 @dataclass(frozen=True)
@@ -173,36 +165,6 @@ def plain(data: Any) -> Any:
     if isinstance(data, float) and not math.isfinite(data):
         return None
     return data
-
-
-def plotly_tag(plotly: Carrier) -> str:
-    """The element that brings plotly.js."""
-    if plotly == "directory":
-        return f'<script src="{SCRIPT_FILE}"></script>'
-    if plotly == "cdn":
-        from plotly.offline import get_plotlyjs_version
-
-        script = plotly_script().encode()
-        integrity = base64.b64encode(hashlib.sha256(script).digest()).decode()
-        source = f"{CDN}/plotly-{get_plotlyjs_version()}.min.js"
-        return (
-            f'<script src="{source}" integrity="sha256-{integrity}" crossorigin="anonymous">'
-            "</script>"
-        )
-    return packed("plotly-gzip", plotly_script())
-
-
-def packed(identity: str, text: str) -> str:
-    """An element that holds the text compressed, as `unpacked` in `page.js` reads it."""
-    made = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
-    return f'<script type="application/octet-stream" id="{identity}">{made}</script>'
-
-
-def plotly_script() -> str:
-    """plotly.js as the installed plotly carries it."""
-    from plotly.offline import get_plotlyjs
-
-    return str(get_plotlyjs())
 
 
 def asset(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autopeft import pareto
-from autopeft.types import Results, TrialRecord
+from autopeft.types import Direction, Results, TrialRecord
 
 from . import _shared as shared
 
@@ -20,6 +20,11 @@ class Growth:
     seconds: tuple[float, ...]
     share: tuple[float, ...]
 
+    def at(self, count: int) -> float:
+        """The share after that many trials."""
+        pairs = zip(self.trials, self.share, strict=True)
+        return max((share for trials, share in pairs if trials <= count), default=0.0)
+
 
 @dataclass(frozen=True)
 class Box:
@@ -27,13 +32,42 @@ class Box:
 
     low: tuple[float, ...]
     high: tuple[float, ...]
+    directions: tuple[Direction, ...]
 
-    def scaled(self, row: Sequence[float]) -> list[float]:
-        """The row on 0 to 1; 0.5 where all values are equal."""
-        return [
+    def gains(self, row: Sequence[float]) -> tuple[float, ...]:
+        """The row on 0 (the worst) to 1 (the best); 0.5 where all values are equal."""
+        shares = (
             (value - low) / (high - low) if high > low else 0.5
             for value, low, high in zip(row, self.low, self.high, strict=True)
-        ]
+        )
+        return tuple(
+            share if direction == "maximize" else 1.0 - share
+            for share, direction in zip(shares, self.directions, strict=True)
+        )
+
+
+class Front:
+    """A front that grows: gains that no other gains cover."""
+
+    def __init__(self, width: int) -> None:
+        self.rows: list[tuple[float, ...]] = []
+        self.width = width
+
+    def add(self, row: tuple[float, ...]) -> bool:
+        """Whether the row extends the front."""
+        if any(_covers(other, row) for other in self.rows):
+            return False
+        self.rows = [other for other in self.rows if not _covers(row, other)]
+        self.rows.append(row)
+        return True
+
+    def volume(self) -> float:
+        """The share of the box that it covers."""
+        return pareto.hypervolume(self.rows, [0.0] * self.width, ["maximize"] * self.width)
+
+
+def _covers(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(x >= y for x, y in zip(a, b, strict=True))
 
 
 def usable(results: Results) -> list[TrialRecord]:
@@ -49,25 +83,25 @@ def box_of(studies: Sequence[Results]) -> Box:
     """The box that holds every usable trial of the studies."""
     rows = [row for results in studies for row in shared.rows(results, usable(results))]
     columns = list(zip(*rows, strict=True))
-    return Box(tuple(map(min, columns)), tuple(map(max, columns)))
+    low, high = tuple(map(min, columns)), tuple(map(max, columns))
+    return Box(low, high, tuple(shared.directions(studies[0])))
 
 
 def growth(results: Results, box: Box) -> Growth:
     """The curve of one study; it has a point wherever the front changed, and its end."""
-    directions = shared.directions(results)
-    worst = [0.0 if direction == "maximize" else 1.0 for direction in directions]
     able = {trial.number for trial in usable(results)}
-    front: list[list[float]] = []
-    points, seconds = [(0, 0.0, 0.0)], 0.0
+    front = Front(len(box.low))
+    points, spent = [(0, 0.0, 0.0)], 0.0
     for count, trial in enumerate(results.trials, start=1):
-        seconds += trial.measurements["seconds"].value if "seconds" in trial.measurements else 0.0
-        row = box.scaled(shared.rows(results, [trial])[0]) if trial.number in able else []
-        if row and not any(
-            other == row or pareto.dominates(other, row, directions) for other in front
-        ):
-            front = [other for other in front if not pareto.dominates(row, other, directions)]
-            front.append(row)
-            points.append((count, seconds, pareto.hypervolume(front, worst, directions)))
-    points.append((len(results.trials), seconds, points[-1][2]))
+        spent += seconds(trial)
+        if trial.number in able and front.add(box.gains(shared.rows(results, [trial])[0])):
+            points.append((count, spent, front.volume()))
+    points.append((len(results.trials), spent, points[-1][2]))
     counts, times, shares = zip(*points, strict=True)
     return Growth(counts, times, shares)
+
+
+def seconds(trial: TrialRecord) -> float:
+    """The trial's share of the training time; 0 where it was not taken."""
+    found = trial.measurements.get("seconds")
+    return found.value if found and math.isfinite(found.value) else 0.0

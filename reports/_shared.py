@@ -11,6 +11,8 @@ from autopeft.describe import active_layers, describe
 from autopeft.format import MISSING, measured, rate_text
 from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRecord
 
+from ._once import once
+
 NOTHING_YET = "No trial has finished yet."
 BASELINE = "baseline"
 MOST_DRAWN = 600
@@ -27,10 +29,11 @@ def nothing_yet(results: Results) -> str:
     return "" if finished(results) else NOTHING_YET
 
 
+@once
 def drawn(results: Results) -> list[TrialRecord]:
     """The finished trials that the page shows: the front, the defaults and an even choice."""
-    done = finished(results)
-    kept = {t.number for t in done if t.number in set(results.front) or is_baseline(t)}
+    done, front = finished(results), set(results.front)
+    kept = {t.number for t in done if t.number in front or is_baseline(t)}
     rest = [t.number for t in done if t.number not in kept]
     room = max(MOST_DRAWN - len(kept), 0)
     if len(rest) > room:

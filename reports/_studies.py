@@ -26,8 +26,12 @@ def letter(index: int) -> str:
 
 def name(index: int, results: Results) -> str:
     """Letter and file, such as `A quickstart`."""
-    file = results.study.rsplit("/", 1)[-1].removesuffix(".journal")
-    return f"{letter(index)} {file}"
+    return f"{letter(index)} {file_name(results)}"
+
+
+def file_name(results: Results) -> str:
+    """The study's file without its folder and suffix."""
+    return results.study.rsplit("/", 1)[-1].removesuffix(".journal")
 
 
 def line_style(index: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from autopeft.types import ObjectiveInfo, Results, View
 
 from . import _shared as shared
 from ._figure import BLUE, axis, figure
+from ._once import once
 
 FIGURE = "importance-figure"
 STEPS = 10
@@ -58,17 +59,22 @@ def finding(results: Results) -> str:
     """The most important dimension of each objective, in a sentence."""
     parts = []
     for objective in results.objectives:
-        found = dimension_importance.importances(results.trials, objective)
-        if found:
+        if found := shares(results)[objective.name]:
             name, share = next(iter(found.items()))
             parts.append(f"{shared.label(objective)}: {name} ({share:.0%})")
     told = "; ".join(parts) or "nothing varies"
     return f"What tells the best fifth of the trials from the rest: {told}."
 
 
+@once
+def shares(results: Results) -> dict[str, dict[str, float]]:
+    """Objective -> dimension -> share of the importance, most important first."""
+    return {o.name: dimension_importance.importances(results.trials, o) for o in results.objectives}
+
+
 def bars(results: Results, objective: ObjectiveInfo) -> dict[str, Any]:
     """The figure of one objective, most important dimension on top."""
-    found = dimension_importance.importances(results.trials, objective)
+    found = shares(results)[objective.name]
     top = list(found.items())[:SHOWN]
     rest = sum(found.values()) - sum(share for _, share in top)
     if len(found) > SHOWN:

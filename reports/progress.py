@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from html import escape
+from itertools import accumulate, groupby
 from typing import Any
 
 from autopeft.types import Comparison, Results, View
 
 from . import _shared as shared
 from . import _studies as several
-from ._figure import BLUE, GREY, Trace, axis, figure
-from ._hypervolume import Growth, box_of, growth, usable
+from ._figure import BLUE, GREY, ORANGE, Trace, axis, figure
+from ._hypervolume import Growth, box_of, growth, seconds, usable
+from ._once import once
+from ._reference import Reference, random_study, reference, reference_html
 
 FIGURE = "progress-figure"
 MENU = (
@@ -33,44 +36,28 @@ def unavailable(results: Results) -> str:
 
 
 def html(results: Results) -> str:
-    """The choice of the axis, the figure, and what random search would need."""
-    return f"{MENU}{shared.figure_html(FIGURE, finding(results))}{reference_html(results)}"
+    """The choice of the axis, the figure, and how it stands against drawing at random."""
+    beside = reference_html(results, *curves(results))
+    return f"{MENU}{shared.figure_html(FIGURE, finding(results))}{beside}"
+
+
+@once
+def curves(results: Results) -> tuple[Growth, Reference | None]:
+    """The study's own curve and what it is held against, in one box."""
+    beside = random_study(results)
+    box = box_of([results, beside] if beside else [results])
+    return growth(results, box), reference(results, box)
 
 
 def finding(results: Results) -> str:
     """The last value, and how much of it came late."""
-    curve = growth(results, box_of([results]))
+    curve, _ = curves(results)
     last, total = curve.share[-1], curve.trials[-1]
     recent = max(1, round(RECENT * total))
-    before = at(curve, total - recent)
-    gained = f"{last - before:.3f} of it came in the last {recent} trials"
+    gained = f"{last - curve.at(total - recent):.3f} of it came in the last {recent} trials"
     return (
         f"The front covers {last:.3f} of the box between the worst and the best values seen, "
         f"{gained}."
-    )
-
-
-def at(curve: Growth, count: int) -> float:
-    """The share after that many trials."""
-    return max(
-        (s for n, s in zip(curve.trials, curve.share, strict=True) if n <= count), default=0.0
-    )
-
-
-def reference_html(results: Results) -> str:
-    """How to get a random search to compare with; nothing when this study is one."""
-    if several.is_random(results):
-        return "<p>This study is itself a random search.</p>"
-    command = str(results.info.get("command") or "")
-    if not command:
-        return ""
-    study = results.study.removesuffix(".journal") + "-random.journal"
-    again = f"{command} --sampler random --study {shared.quoted(study)}"
-    both = f"autopeft report {shared.quoted(results.study)} {shared.quoted(study)}"
-    return (
-        '<p class="muted">A random search under the same protocol is the reference; these two '
-        "commands run it and lay it beside this study:</p>"
-        f"{shared.command_html(again)}{shared.command_html(both)}"
     )
 
 
@@ -96,7 +83,7 @@ def phase_traces(results: Results, curve: Growth, across: str) -> list[Trace]:
     return [
         {
             "x": x,
-            "y": [at(curve, n) for _, n in starts],
+            "y": [curve.at(n) for _, n in starts],
             "mode": "markers+text",
             "marker": {"symbol": "line-ns-open", "size": 14, "color": GREY, "line": {"width": 2}},
             "text": [name for name, _ in starts],
@@ -129,24 +116,24 @@ def origin_kind(origin: str, results: Results) -> str:
 
 def running_seconds(results: Results) -> list[float]:
     """Seconds spent before each trial, and after the last."""
-    times = [0.0]
-    for trial in results.trials:
-        spent = trial.measurements.get("seconds")
-        times.append(times[-1] + (spent.value if spent else 0.0))
-    return times
+    return [0.0, *accumulate(map(seconds, results.trials))]
 
 
 def data(results: Results) -> dict[str, Any]:
     """The curve over trials and over seconds."""
-    curve = growth(results, box_of([results]))
-    return {"figures": {FIGURE: {a: drawn(results, curve, a) for a in ("trials", "seconds")}}}
+    return {
+        "figures": {FIGURE: {across: drawn(results, across) for across in ("trials", "seconds")}}
+    }
 
 
-def drawn(results: Results, curve: Growth, across: str) -> dict[str, Any]:
+def drawn(results: Results, across: str) -> dict[str, Any]:
     """One figure."""
-    line = curve_trace(curve, across, color=BLUE) | {"showlegend": False}
-    traces = [line, *phase_traces(results, curve, across)]
-    return curves_figure(traces, across)
+    curve, against = curves(results)
+    traces = [curve_trace(curve, across, color=BLUE) | {"name": "this study"}]
+    if against:
+        dotted = curve_trace(against.curve, across, color=ORANGE, dash="dot")
+        traces.append(dotted | {"name": escape(against.name, quote=False)})
+    return curves_figure([*traces, *phase_traces(results, curve, across)], across)
 
 
 def curves_figure(traces: Sequence[Trace], across: str) -> dict[str, Any]:
@@ -174,11 +161,11 @@ def several_data(studies: Sequence[Results]) -> dict[str, Any]:
     if not able:
         return {}
     box = box_of([results for _, results in able])
-    curves = [(i, results, growth(results, box)) for i, results in able]
+    found = [(i, results, growth(results, box)) for i, results in able]
     return {
         "figures": {
             FIGURE: {
-                across: curves_figure([study_trace(*c, across=across) for c in curves], across)
+                across: curves_figure([study_trace(*c, across=across) for c in found], across)
                 for across in ("trials", "seconds")
             }
         }

@@ -36,6 +36,7 @@ ELSEWHERE = (
     "front_probability",
     "paired",
     "proxy_correlation",
+    "reference",
 )
 """Entries that are shown in another form."""
 

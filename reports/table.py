@@ -34,9 +34,10 @@ def html(results: Results) -> str:
 
 
 def data(results: Results) -> dict[str, Any]:
-    """The configurations by trial number, each site named once: `sites[index]`."""
+    """The configurations by trial number, each site named once: `sites[index]`; the other rows."""
     trials = {str(trial.number): trial for trial in shared.drawn(results)}
-    return packed(trials, {site.name: site.path for site in results.backbone.sites})
+    found = packed(trials, {site.name: site.path for site in results.backbone.sites})
+    return found | {"others": "".join(row(results, trial) for trial in others(results))}
 
 
 def several_data(studies: Sequence[Results]) -> dict[str, Any]:
@@ -78,29 +79,36 @@ def grouped(configuration: Configuration, index: dict[str, int]) -> dict[str, An
 
 def controls(results: Results) -> str:
     """The filter and the switch between the front and all finished trials."""
-    rest = len(shared.drawn(results)) - len(results.front)
+    rest = len(others(results))
+    switch = (
+        f'<label><input type="checkbox" id="table-all"> Show the other {rest} finished too</label>'
+    )
     return (
         '<p class="controls">'
         '<label>Filter <input type="search" id="table-filter" autocomplete="off"></label>'
-        f'<label><input type="checkbox" id="table-all"> Show the other {rest} finished too</label>'
-        '<span id="table-count" role="status"></span></p>'
+        f'{switch if rest else ""}<span id="table-count" role="status"></span></p>'
     )
 
 
 def table(results: Results) -> str:
-    """The table; rows that are not on the front are hidden until asked for."""
+    """The table; the page's script adds the other rows, hidden until they are asked for."""
     heads = "".join(head(name) for name in columns(results))
-    rows = "".join(row(results, trial) for trial in ordered(results))
+    rows = "".join(row(results, trial) for trial in listed(results))
     return (
         '<div class="scroll" role="region" aria-label="Table of trials" tabindex="0">'
         f'<table id="trials"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def ordered(results: Results) -> list[TrialRecord]:
-    """The front in its own order, then the other finished trials."""
-    front = [results.trial(number) for number in results.front]
-    return front + [t for t in shared.drawn(results) if t.number not in results.front]
+def listed(results: Results) -> list[TrialRecord]:
+    """The front in its own order; every drawn trial where there is no front."""
+    return [results.trial(number) for number in results.front] or shared.drawn(results)
+
+
+def others(results: Results) -> list[TrialRecord]:
+    """The drawn trials that are not listed."""
+    numbers = {trial.number for trial in listed(results)}
+    return [trial for trial in shared.drawn(results) if trial.number not in numbers]
 
 
 def columns(results: Results) -> list[str]:
@@ -123,11 +131,11 @@ def row(results: Results, trial: TrialRecord) -> str:
     """One trial."""
     (number, _), *rest = cells(results, trial)
     names = columns(results)[1:]
-    kind = "" if trial.number in results.front else ' class="other"'
-    others = "".join(cell_html(name, *cell) for name, cell in zip(names, rest, strict=True))
+    kind = ' class="other"' if results.front and trial.number not in results.front else ""
+    rest_html = "".join(cell_html(name, *cell) for name, cell in zip(names, rest, strict=True))
     return (
         f'<tr data-trial="{trial.number}"{kind} tabindex="-1">'
-        f'<th scope="row" data-sort="{trial.number}">{escape(number)}</th>{others}</tr>'
+        f'<th scope="row" data-sort="{trial.number}">{escape(number)}</th>{rest_html}</tr>'
     )
 
 

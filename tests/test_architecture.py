@@ -20,7 +20,7 @@ LEAVES = {
 LEVELS = (
     {"types", "errors", "roles"},
     {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
-    | {"gradient_pass", "peak_memory", "rank_budget"},
+    | {"gradient_pass", "peak_memory", "plotly_carrier", "rank_budget"},
     {
         "dimension_importance",
         "paired_bootstrap",

@@ -62,7 +62,7 @@ def page_data(page: str) -> Any:
 def unpacked(page: str, identity: str) -> str:
     found = re.search(rf'id="{identity}">([^<]*)<', page)
     assert found is not None
-    return gzip.decompress(base64.b64decode(found[1])).decode()
+    return gzip.decompress(base64.b85decode(found[1].replace(",", "<"))).decode()
 
 
 @pytest.fixture(scope="module")

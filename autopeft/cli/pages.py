@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from autopeft.plotly_carrier import Carrier
 from autopeft.types import Results
 
 PICTURES = (".svg", ".png", ".pdf")
@@ -14,39 +16,70 @@ OTHERS = (*PICTURES, *TABLES)
 """Suffixes of what is no page."""
 
 
-def read(paths: Sequence[Path]) -> list[Results]:
+@dataclass(frozen=True)
+class Asked:
+    """What a report is asked to show."""
+
+    paths: Sequence[Path]
+    plotly: Carrier = "inline"
+    yardsticks: Sequence[Mapping[str, Any]] = ()
+    """Scores from elsewhere, as `yardsticks.parsed` gives them."""
+    reference: Path | None = None
+    """A random search to hold the progress of a single study against."""
+
+
+def read(asked: Asked) -> list[Results]:
     """The studies, with P(on the front); several with the objectives that they share.
 
     Raises:
         StudyError: one cannot be read.
-        UsageError: they have fewer than two objectives in common.
+        UsageError: they have fewer than two objectives in common, or the reference has others.
     """
     from autopeft.front_probability import annotated
     from autopeft.results import comparable, snapshot
 
-    found = [snapshot(path) for path in paths]
-    return [annotated(r) for r in (comparable(found) if len(found) > 1 else found)]
+    found = [snapshot(path) for path in asked.paths]
+    found = [annotated(r) for r in (comparable(found) if len(found) > 1 else found)]
+    beside: dict[str, Any] = {"yardsticks": list(asked.yardsticks)} if asked.yardsticks else {}
+    if asked.reference:
+        beside["reference"] = _reference(found[0], asked.reference)
+    return [replace(r, info={**r.info, **beside}) for r in found]
 
 
-def text(paths: Sequence[Path], plotly: Any, refresh: int = 0) -> str:
+def _reference(results: Results, path: Path) -> Results:
+    """The random search with the objectives of the study."""
+    from autopeft.errors import UsageError
+    from autopeft.results import snapshot
+
+    found = snapshot(path)
+    if not set(results.objectives) <= set(found.objectives):
+        names = ", ".join(o.name for o in results.objectives)
+        raise UsageError(
+            f"`{path}` lacks objectives of `{results.study}`",
+            hint=f"it must be searched for {names} too",
+        )
+    return replace(found, objectives=results.objectives)
+
+
+def text(asked: Asked, refresh: int = 0) -> str:
     """The page about the studies."""
     from autopeft import catalog, report
 
-    return report.render(read(paths), catalog.views.all(), plotly=plotly, refresh=refresh)
+    return report.render(read(asked), catalog.views.all(), plotly=asked.plotly, refresh=refresh)
 
 
-def write(paths: Sequence[Path], file: Path, plotly: Any, refresh: int = 0) -> None:
+def write(asked: Asked, file: Path, refresh: int = 0) -> None:
     """Write the page about the studies; with `refresh` seconds it loads itself again."""
     from autopeft import report
 
-    report.write(text(paths, plotly, refresh), file, plotly=plotly)
+    report.write(text(asked, refresh), file, plotly=asked.plotly)
 
 
-def write_other(paths: Sequence[Path], file: Path) -> None:
+def write_other(asked: Asked, file: Path) -> None:
     """Write the front as a picture, or all trials as a table, as the suffix says."""
     from autopeft import picture, trial_table
 
-    found = read(paths)
+    found = read(asked)
     if file.suffix in TABLES:
         trial_table.write(found, file)
     else:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autopeft.cli import options, output
+
+if TYPE_CHECKING:
+    from autopeft.cli.pages import Asked
 
 REFRESH = 20
 """Seconds after which a watched page loads itself again."""
@@ -41,6 +44,23 @@ def report(
             help="Carry plotly.js inline (2 MB, works offline), cdn or directory [default: inline]",
         ),
     ] = "inline",
+    yardsticks: Annotated[
+        list[str] | None,
+        options.option(
+            "--yardstick",
+            metavar="NAME=SCORE",
+            help="A score from elsewhere as a line in the front, such as 'full"
+            " fine-tuning=89.1±0.4'; repeatable",
+        ),
+    ] = None,
+    reference: Annotated[
+        str,
+        options.option(
+            "--reference",
+            metavar="STUDY",
+            help="A random search of the same task, drawn into the progress of one study",
+        ),
+    ] = "",
     watch: Annotated[
         bool,
         options.option(
@@ -53,30 +73,50 @@ def report(
 
     It holds the front, the configurations and how they were found, and needs no network.
     """
-    from autopeft import catalog
-    from autopeft import report as page
     from autopeft.cli import pages
-    from autopeft.cli.studies import find
     from autopeft.cli.watching import follow
 
-    if plotly not in page.SOURCES:
-        raise catalog.unknown("way to carry plotly.js", plotly, list(page.SOURCES))
     _check(target, plotly, watch=watch, show=show)
-    paths = [find(name) for name in studies or [""]]
-    file = Path(target) if target else _beside(paths)
+    asked = _asked(studies or [""], plotly, yardsticks=yardsticks or [], reference=reference)
+    file = Path(target) if target else _beside(asked.paths)
     if target == "-":
-        output.text(pages.text(paths, plotly))
+        output.text(pages.text(asked))
     elif file.suffix in pages.OTHERS:
-        pages.write_other(paths, file)
+        pages.write_other(asked, file)
     else:
-        output.note(f"writing the report of {', '.join(map(str, paths))}")
-        pages.write(paths, file, plotly, refresh=REFRESH if watch else 0)
+        output.note(f"writing the report of {', '.join(map(str, asked.paths))}")
+        pages.write(asked, file, refresh=REFRESH if watch else 0)
     if target != "-":
         output.text(str(file))
     if show:
         typer.launch(str(file.resolve()))
     if watch:
-        follow(paths, lambda last: pages.write(paths, file, plotly, 0 if last else REFRESH))
+        follow([*asked.paths], lambda last: pages.write(asked, file, 0 if last else REFRESH))
+
+
+def _asked(
+    studies: Sequence[str], plotly: str, *, yardsticks: Sequence[str], reference: str
+) -> Asked:
+    """What the options ask for; a UsageError where a value is not one."""
+    from autopeft import catalog
+    from autopeft.cli.pages import Asked
+    from autopeft.cli.studies import find
+    from autopeft.cli.yardsticks import parsed
+    from autopeft.errors import UsageError
+    from autopeft.plotly_carrier import SOURCES
+
+    if plotly not in SOURCES:
+        raise catalog.unknown("way to carry plotly.js", plotly, list(SOURCES))
+    if reference and len(studies) > 1:
+        raise UsageError(
+            "`--reference` goes with one study", hint="name the random search as another study"
+        )
+    return Asked(
+        [find(name) for name in studies],
+        plotly,
+        [parsed(text) for text in yardsticks],
+        find(reference) if reference else None,
+    )
 
 
 def _check(target: str, plotly: str, *, watch: bool, show: bool) -> None:

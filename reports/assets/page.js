@@ -1,9 +1,26 @@
 "use strict";
 // What every view shares: the selected trial, which lives in the address, and copying.
 const page = await (async () => {
+  const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" +
+    "!#$%&()*+-;,=>?@^_`{|}~";
+
+  // Base 85: five digits are four bytes; what the last group lacks is filled up with its last digit.
+  function bytesOf(packed) {
+    const values = new Uint8Array(128);
+    [...DIGITS].forEach((digit, value) => (values[digit.charCodeAt(0)] = value));
+    const missing = (5 - (packed.length % 5)) % 5;
+    const text = packed + "~".repeat(missing);
+    const bytes = new DataView(new ArrayBuffer((text.length / 5) * 4));
+    for (let at = 0; at < text.length; at += 5) {
+      let group = 0;
+      for (let i = at; i < at + 5; i += 1) group = group * 85 + values[text.charCodeAt(i)];
+      bytes.setUint32((at / 5) * 4, group);
+    }
+    return new Uint8Array(bytes.buffer, 0, bytes.byteLength - missing);
+  }
+
   async function unpacked(id) {
-    const packed = document.getElementById(id).textContent.trim();
-    const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+    const bytes = bytesOf(document.getElementById(id).textContent.trim());
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).text();
   }

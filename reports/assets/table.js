@@ -3,6 +3,7 @@
   const { one, all, select, copy, selected } = page;
   const table = document.getElementById("trials");
   if (!table) return;
+  one("tbody", table).insertAdjacentHTML("beforeend", page.data.table?.others ?? "");
   const rows = () => all("tbody tr", table);
   const shown = () => rows().filter((row) => row.offsetParent !== null);
 

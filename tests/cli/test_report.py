@@ -53,3 +53,19 @@ def test_a_watched_page_refreshes_itself(
 @pytest.mark.parametrize("target", ["-", "r.parquet"])
 def test_only_a_page_is_watched(study: Path, run: Run, target: str) -> None:
     assert run("report", "--watch", "-o", target)[:2] == (2, "")
+
+
+def test_a_random_search_goes_into_the_progress_of_one_study(study: Path, run: Run) -> None:
+    Path("random.journal").touch()
+    asked = ("report", "a.journal", "--reference", "random.journal", "--plotly", "cdn")
+    assert run(*asked)[:2] == (0, "a.html\n")
+    assert "trials the study covers" in Path("a.html").read_text()
+    code, out, err = run("report", "a.journal", "random.journal", "--reference", "random.journal")
+    assert (code, out) == (2, "")
+    assert "`--reference` goes with one study" in err
+
+
+def test_a_score_from_elsewhere_is_told(study: Path, run: Run) -> None:
+    assert run("report", "--yardstick", "full fine-tuning=91.2±0.4", "--plotly", "cdn")[0] == 0
+    assert "full fine-tuning" in Path("a.html").read_text()
+    assert run("report", "--yardstick", "full fine-tuning")[:2] == (2, "")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from autopeft import catalog, pareto
-from autopeft.types import View
+from autopeft.types import Results, View
 from tests import results_fixture as fixture
 
 
@@ -57,3 +57,49 @@ def test_the_way_to_a_random_search_is_a_command(view: View) -> None:
     assert "--sampler random --study" in html
     random = fixture.of_trials(fixture.trials(), settings={"sampler": "random"})
     assert "itself a random search" in view.html(random)
+
+
+def random_search(count: int) -> Results:
+    made = fixture.of_trials(fixture.trials()[:count], settings={"sampler": "random"})
+    return dataclasses.replace(made, study="runs/a-random.journal")
+
+
+def test_a_random_search_is_drawn_in_the_same_box(view: View) -> None:
+    own, beside = fixture.make(), random_search(10)
+    results = dataclasses.replace(own, info={**own.info, "reference": beside})
+    figure = view.data(results)["figures"]["progress-figure"]["trials"]
+    assert [trace["name"] for trace in figure["data"][:2]] == [
+        "this study",
+        "a-random, a random search",
+    ]
+    # The random search is the first ten trials of the study, in the same box: the same curve.
+    assert figure["data"][1]["y"][:-1] == figure["data"][0]["y"][: len(figure["data"][1]["y"]) - 1]
+    html = view.html(results)
+    assert "After 10 trials the study covers" in html
+    assert "No random search was given" not in html
+
+
+def test_another_task_is_no_fair_reference(view: View) -> None:
+    own = fixture.make()
+    beside = random_search(10)
+    other = dataclasses.replace(beside, info={**beside.info, "metric": "f1"})
+    results = dataclasses.replace(own, info={**own.info, "reference": other})
+    assert "The two differ in metric" in view.html(results)
+
+
+def test_without_one_the_random_draws_of_the_design_stand_in(view: View) -> None:
+    trials = tuple(
+        dataclasses.replace(t, origin="spread") if 3 <= t.number < 7 else t
+        for t in fixture.trials()
+    )
+    figure = view.data(fixture.of_trials(trials))["figures"]["progress-figure"]
+    line = figure["trials"]["data"][1]
+    assert line["name"].startswith("the defaults, then only the 4 random draws")
+    assert line["x"] == [3, 4, 5, 6, 7]
+    own = figure["trials"]["data"][0]
+    after_defaults = max(y for x, y in zip(own["x"], own["y"], strict=True) if x <= 3)
+    after_draws = max(y for x, y in zip(own["x"], own["y"], strict=True) if x <= 7)
+    assert line["y"][0] == pytest.approx(after_defaults)
+    assert line["y"][-1] == pytest.approx(after_draws)
+    assert line["y"] == sorted(line["y"])
+    assert "no score had a say" in view.html(fixture.of_trials(trials))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from typing import Any
@@ -38,13 +39,26 @@ def unpacked(data: dict[str, Any], number: int) -> Configuration:
     return Configuration.from_json({"placements": placements, "learning_rate": rate})
 
 
-def test_the_front_comes_first_and_the_rest_is_marked(html: str) -> None:
+ROW = r'<tr data-trial="(\d+)"( class="other")? tabindex="-1">'
+
+
+def test_the_front_stands_in_the_page_and_the_rest_in_its_data(view: View, html: str) -> None:
     results = fixture.make()
-    rows = re.findall(r'<tr data-trial="(\d+)"( class="other")? tabindex="-1">', html)
-    front = [int(number) for number, other in rows if not other]
-    assert tuple(front) == results.front
-    assert [int(number) for number, _ in rows][: len(front)] == front
-    assert sorted(int(number) for number, _ in rows) == list(range(38))
+    front = re.findall(ROW, html)
+    assert tuple(int(number) for number, other in front if not other) == results.front
+    others = re.findall(ROW, view.data(results)["others"])
+    assert all(other for _, other in others)
+    assert sorted(int(number) for number, _ in [*front, *others]) == list(range(38))
+
+
+def test_without_a_front_every_row_stands_in_the_page(view: View) -> None:
+    trials = tuple(dataclasses.replace(t, feasible=False) for t in fixture.trials()[:5])
+    results = fixture.of_trials(trials)
+    assert [number for number, other in re.findall(ROW, view.html(results)) if not other] == [
+        *"01234"
+    ]
+    assert view.data(results)["others"] == ""
+    assert 'id="table-all"' not in view.html(results)
 
 
 def test_a_row_says_everything_in_words(html: str) -> None:

@@ -7,7 +7,7 @@ that the page draws, so that a picture and a page show the same points.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,16 +89,16 @@ def draw_line(trace: Mapping[str, Any], axes: Axes) -> None:
 def draw_points(trace: Mapping[str, Any], axes: Axes) -> None:
     """Markers with their error bars and names; open symbols stay open."""
     marker = trace["marker"]
-    symbols = marker.get("symbol", "circle")
-    each = symbols if isinstance(symbols, list | tuple) else [symbols] * len(trace["x"])
+    symbols = of_each(marker.get("symbol", "circle"), trace)
+    sizes = of_each(marker.get("size", 6), trace)
     label: str | None = plain(trace.get("name", ""))
-    for x, y, symbol in zip(trace["x"], trace["y"], each, strict=True):
+    for x, y, symbol, size in zip(trace["x"], trace["y"], symbols, sizes, strict=True):
         axes.plot(
             [x],
             [y],
             SYMBOLS[symbol],
             color=marker["color"],
-            markersize=PIXEL * marker.get("size", 6),
+            markersize=PIXEL * size,
             markerfacecolor="none" if symbol.endswith("-open") else marker["color"],
             linestyle="none",
             label=label,
@@ -111,8 +111,31 @@ def draw_points(trace: Mapping[str, Any], axes: Axes) -> None:
         axes.errorbar(
             trace["x"], trace["y"], **errors, fmt="none", ecolor=marker["color"], elinewidth=0.7
         )
-    for x, y, text in zip(trace["x"], trace["y"], trace.get("text") or (), strict=False):
-        axes.annotate(plain(text), (x, y), xytext=(4, -10), textcoords="offset points", fontsize=7)
+    beside = of_each(trace.get("textposition", "bottom right"), trace)
+    for x, y, text, place in zip(
+        trace["x"], trace["y"], trace.get("text") or (), beside, strict=False
+    ):
+        draw_name(plain(text), (x, y), place, axes=axes)
+
+
+def draw_name(text: str, point: tuple[float, float], place: str, *, axes: Axes) -> None:
+    """A name on that side of its point, such as `top left`."""
+    height, _, side = place.partition(" ")
+    right, up = side == "right", {"top": 1, "bottom": -1}.get(height, 0)
+    axes.annotate(
+        text,
+        point,
+        xytext=(5 if right else -5, 5 * up),
+        textcoords="offset points",
+        ha="left" if right else "right",
+        va={1: "bottom", -1: "top"}.get(up, "center"),
+        fontsize=7,
+    )
+
+
+def of_each(value: Any, trace: Mapping[str, Any]) -> Sequence[Any]:
+    """One value for each point, where plotly may have one for all."""
+    return value if isinstance(value, list | tuple) else [value] * len(trace["x"])
 
 
 def plain(text: str) -> str:

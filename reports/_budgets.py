@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from typing import Any
 
 from autopeft import pareto
-from autopeft.types import ObjectiveInfo, Results, TrialRecord
+from autopeft.format import measured
+from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
 from . import _shared as shared
 from ._axes import axis_of, plottable
@@ -22,6 +24,8 @@ class Step:
     trial: TrialRecord
     start: float
     """Of the budget, in the unit of the objective."""
+    end: Measured | None
+    """Where the next step begins; None for the last."""
 
 
 def steps(results: Results, cost: ObjectiveInfo) -> list[Step]:
@@ -34,8 +38,16 @@ def steps(results: Results, cost: ObjectiveInfo) -> list[Step]:
     ]
     rows = [[shared.value_of(t, o).value for o in (first, cost)] for t in trials]
     kept = [trials[i] for i in pareto.front(rows, [first.direction, cost.direction])]
-    made = [Step(t, shared.value_of(t, cost).value) for t in kept]
-    return sorted(made, key=lambda step: step.start)
+    kept.sort(key=lambda t: shared.value_of(t, cost).value)
+    starts = [shared.value_of(t, cost) for t in kept]
+    pairs = zip_longest(kept, starts, starts[1:])
+    return [Step(trial, start.value, end) for trial, start, end in pairs]
+
+
+def range_text(step: Step, cost: ObjectiveInfo) -> str:
+    """For which budgets the step is the best, such as `0.037 % to 0.110 %`."""
+    low = shared.objective_text(step.trial, cost)
+    return f"{low} or more" if step.end is None else f"{low} to {measured(step.end, cost.unit)}"
 
 
 def costs(results: Results) -> list[ObjectiveInfo]:
@@ -48,6 +60,7 @@ def table_html(results: Results) -> str:
     if not (found := costs(results)) or len(made := steps(results, found[0])) < 2:
         return ""
     cost, first = found[0], results.objectives[0]
+    others = [o for o in results.objectives[1:] if o is not cost]
     rows = "".join(row_html(results, step, cost) for step in made[:SHOWN])
     more = (
         f'<p class="muted">The {len(made) - SHOWN} larger ones are in the table below.</p>'
@@ -55,9 +68,10 @@ def table_html(results: Results) -> str:
         else ""
     )
     heads = (
-        f"{shared.label(cost)} from",
+        f"if you may spend on {shared.label(cost)}",
         "take",
         shared.label(first),
+        *map(shared.label, others),
         "P(on the front)",
         "modules",
     )
@@ -73,14 +87,16 @@ def table_html(results: Results) -> str:
 def row_html(results: Results, step: Step, cost: ObjectiveInfo) -> str:
     """One step."""
     trial, first = step.trial, results.objectives[0]
+    others = [o for o in results.objectives[1:] if o is not cost]
     cells = (
         shared.objective_text(trial, first),
+        *(shared.cost_text(trial, o) for o in others),
         shared.probability_text(results, trial),
         shared.modules_text(trial, results),
     )
     return (
         f'<tr data-trial="{trial.number}"><th scope="row">'
-        f"{escape(shared.objective_text(trial, cost))}</th><td>{shared.select_html(trial)}</td>"
+        f"{escape(range_text(step, cost))}</th><td>{shared.select_html(trial)}</td>"
         + "".join(f"<td>{escape(text)}</td>" for text in cells)
         + "</tr>"
     )
@@ -110,7 +126,7 @@ def step_data(results: Results, step: Step, cost: ObjectiveInfo) -> dict[str, An
     first = results.objectives[0]
     scale = axis_of(shared.drawn(results), cost).scale
     words = (
-        f"{shared.objective_text(step.trial, cost)} of {shared.label(cost)}: "
+        f"{range_text(step, cost)} of {shared.label(cost)}: "
         f"#{step.trial.number}, {shared.label(first)} {shared.objective_text(step.trial, first)}"
     )
     return {"trial": step.trial.number, "at": step.start / scale, "words": words}

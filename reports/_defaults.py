@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 
 from autopeft import pareto
-from autopeft.format import measured
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
 from . import _shared as shared
+from . import _yardsticks as yardsticks
 
 
 def comparison(results: Results) -> str:
@@ -18,6 +18,7 @@ def comparison(results: Results) -> str:
     if not defaults:
         return '<p class="muted">No default was trained in this study to compare with.</p>'
     items = "".join(f"<li>{against(results, trial)}</li>" for trial in defaults)
+    items += yardsticks.sentences_html(results)
     return f'<h3>Against the defaults</h3><ul class="defaults">{items}</ul>'
 
 
@@ -34,11 +35,22 @@ def against(results: Results, default: TrialRecord) -> str:
     best = nearest(results, better or searched, default)
     link, deltas = shared.select_html(best), escape(differences(results, best, default))
     if better:
-        return f"<strong>Beaten or equalled:</strong> {name}. Trial {link} is {deltas}."
+        return (
+            f"<strong>{verdict(results, best, default)}:</strong> {name}. Trial {link} is {deltas}."
+        )
     return (
         f"<strong>Not beaten:</strong> no searched trial is at least as good as {name} on every "
         f"objective. The nearest, {link}, is {deltas}."
     )
+
+
+def verdict(results: Results, trial: TrialRecord, default: TrialRecord) -> str:
+    """Whether a trial that covers the default is better beyond doubt, cheaper or the same."""
+    first = gain(results, trial, default, results.objectives[0])
+    if first.value > 0 and not shared.doubt(first):
+        return "Beaten"
+    row, other = shared.rows(results, [trial, default])
+    return "Matched for less" if row[1:] != other[1:] else "Matched"
 
 
 def covers(results: Results, trial: TrialRecord, default: TrialRecord) -> bool:
@@ -68,13 +80,15 @@ def gain(
 
 
 def differences(results: Results, trial: TrialRecord, default: TrialRecord) -> str:
-    """Such as `0.6 \N{PLUS-MINUS SIGN} 0.3 points better in accuracy and 12 MB worse in memory`."""
-    words = []
-    for objective in results.objectives:
-        found = gain(results, trial, default, objective)
-        if found.value:
-            unit = "points" if objective.unit == "%" else objective.unit
-            amount = measured(Measured(abs(found.value), found.error), unit)
-            side = "better" if found.value > 0 else "worse"
-            words.append(f"{amount} {side} in {shared.label(objective)}")
-    return " and ".join(words) or "no better and no worse"
+    """Such as `0.6 \N{PLUS-MINUS SIGN} 0.3 points better in accuracy, with 12 MB instead of 40 MB
+    peak memory`."""
+    first, *rest = results.objectives
+    found = gain(results, trial, default, first)
+    words = "as good" if not found.value else shared.amount_text(first, found)
+    costs = [
+        f"{shared.objective_text(trial, o)} instead of {shared.objective_text(default, o)} "
+        f"{shared.label(o)}"
+        for o in rest
+        if shared.value_of(trial, o).value != shared.value_of(default, o).value
+    ]
+    return f"{words}, with {' and '.join(costs)}" if costs else words

@@ -10,36 +10,59 @@ from autopeft import pareto
 from autopeft.types import Direction, ObjectiveInfo, Results, TrialRecord
 
 from . import _shared as shared
+from . import _yardsticks as yardsticks
 from ._axes import Axis, axis_of, plottable
 from ._figure import BLUE, GREY, ORANGE, PURPLE, Trace, axis, figure, selection, trial_points
+from ._labels import places
 
 EDGE, ROOM = 0.06, 0.15
 """Shares of the span of the trials within the limits: free space, and how far beyond is shown."""
+SMALL, LARGE = 6.0, 11.0
+"""Pixels of a point that is surely not, and surely, on the front."""
 
 
 def scatter(results: Results, x: ObjectiveInfo, y: ObjectiveInfo) -> dict[str, Any]:
     """The figure as plain data."""
     trials = [t for t in shared.drawn(results) if plottable(t, x) and plottable(t, y)]
     axes = (axis_of(trials, x), axis_of(trials, y))
-    traces = [stairs(trials, axes), *groups(results, trials, axes), selection()]
-    horizontal, vertical = (axis(a.title(), range=window(trials, a)) for a in axes)
+    windows = [widened(results, window(trials, a), a) for a in axes]
+    traces = [stairs(trials, axes), *yardsticks.lines(results, axes, windows)]
+    traces += [*groups(results, trials, axes, windows=windows), selection()]
+    horizontal, vertical = (axis(a.title(), range=w) for a, w in zip(axes, windows, strict=True))
     return figure(traces, xaxis=horizontal, yaxis=vertical)
 
 
-def groups(results: Results, trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> list[Trace]:
+def widened(results: Results, shown: tuple[float, float], axis: Axis) -> tuple[float, float]:
+    """The part of an axis to show, with the scores from elsewhere."""
+    if axis.objective != results.objectives[0]:
+        return shown
+    values = [score.value / axis.scale for _, score in yardsticks.given(results)]
+    room = EDGE * (shown[1] - shown[0])
+    return min([shown[0], *(v - room for v in values)]), max(
+        [shown[1], *(v + room for v in values)]
+    )
+
+
+def groups(
+    results: Results,
+    trials: Sequence[TrialRecord],
+    axes: tuple[Axis, Axis],
+    *,
+    windows: Sequence[tuple[float, float]],
+) -> list[Trace]:
     """One trace per kind of trial, the front last so that it lies on top."""
     kinds: dict[str, list[TrialRecord]] = {}
     for trial in trials:
         kinds.setdefault(kind_of(results, trial), []).append(trial)
-    low, high = window(trials, axes[0])
     ring = {"symbol": "circle-open", "size": 6, "color": GREY, "line": {"width": 1.5}}
     marks: dict[str, Trace] = {
         "dominated": {"marker": ring},
         "over the limit": {"marker": {"symbol": "x", "size": 8, "color": ORANGE}},
         "default": squares(results, kinds.get("default", ())),
-        "front": {"marker": {"symbol": "circle", "size": 9, "color": BLUE}},
+        "front": {"marker": {"symbol": "circle", "color": BLUE}},
     }
-    marks["default"] |= labels(kinds.get("default", ()), axes, (low + high) / 2)
+    marks["front"]["marker"]["size"] = [size(results, t) for t in kinds.get("front", ())]
+    marks["default"] |= labels(kinds.get("default", ()), trials, axes, windows=windows)
     for name in ("default", "front"):
         marks[name] |= error_bars(kinds.get(name, ()), axes)
     return [points(kinds[n], axes) | mark | {"name": n} for n, mark in marks.items() if n in kinds]
@@ -67,13 +90,32 @@ def points(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
     return trial_points([trial.number for trial in trials], x, y)
 
 
-def labels(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis], middle: float) -> Trace:
-    """The names of the defaults beside their squares, away from the better end and the edges."""
-    names = [escape(shared.baseline_name(trial), quote=False) for trial in trials]
-    height = "bottom" if axes[1].objective.direction == "maximize" else "top"
-    right = [axes[0].measured(trial).value < middle for trial in trials]
-    places = [f"{height} {'right' if room else 'left'}" for room in right]
-    return {"mode": "markers+text", "text": names, "textposition": places}
+def size(results: Results, trial: TrialRecord) -> float:
+    """Pixels of a point of the front: the surer that it belongs there, the larger."""
+    shares = (results.info.get("front_probability") or {}).get("trials")
+    return round(SMALL + (LARGE - SMALL) * (shares.get(trial.number, 0.0) if shares else 0.5), 1)
+
+
+def labels(
+    named: Sequence[TrialRecord],
+    trials: Sequence[TrialRecord],
+    axes: tuple[Axis, Axis],
+    *,
+    windows: Sequence[tuple[float, float]],
+) -> Trace:
+    """The names of the defaults beside their squares, clear of each other and of the points."""
+    names = [shared.baseline_name(trial) for trial in named]
+    at, dots = (
+        [(share(t, axes[0], windows[0]), share(t, axes[1], windows[1])) for t in group]
+        for group in (named, trials)
+    )
+    text = [escape(name, quote=False) for name in names]
+    return {"mode": "markers+text", "text": text, "textposition": places(names, at, dots)}
+
+
+def share(trial: TrialRecord, axis: Axis, shown: tuple[float, float]) -> float:
+    """Where a trial stands between the ends of an axis, 0 to 1."""
+    return (axis.measured(trial).value - shown[0]) / ((shown[1] - shown[0]) or 1.0)
 
 
 def error_bars(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:

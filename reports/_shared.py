@@ -15,6 +15,7 @@ from ._once import once
 
 NOTHING_YET = "No trial has finished yet."
 BASELINE = "baseline"
+MEMORY = "peak_memory"
 MOST_DRAWN = 600
 """Finished trials that a page draws and lists; a browser is slow with many more."""
 
@@ -103,6 +104,24 @@ def difference(
     return Measured(left.value - right.value, math.sqrt(max(variance, 0.0)))
 
 
+def apart(a: Measured, b: Measured) -> Measured:
+    """`a` less `b`, their errors taken to be independent."""
+    return Measured(a.value - b.value, math.hypot(a.error, b.error))
+
+
+def doubt(gap: Measured) -> str:
+    """Said after a difference that is not twice its standard error; nothing where it is exact."""
+    return ", within two standard errors" if 0 < abs(gap.value) < 2 * gap.error else ""
+
+
+def amount_text(objective: ObjectiveInfo, found: Measured) -> str:
+    """How much better, or worse below 0, and whether that may be chance."""
+    unit = "points" if objective.unit == "%" else objective.unit
+    amount = measured(Measured(abs(found.value), found.error), unit)
+    side = "better" if found.value > 0 else "worse"
+    return f"{amount} {side} in {label(objective)}{doubt(found)}"
+
+
 def shared_correlation(
     results: Results, a: TrialRecord, b: TrialRecord, objective: ObjectiveInfo
 ) -> float:
@@ -123,6 +142,14 @@ def label(objective: ObjectiveInfo) -> str:
 def objective_text(trial: TrialRecord, objective: ObjectiveInfo) -> str:
     """Value, standard error and unit, such as `89.2 ± 0.4 %`."""
     return measured(value_of(trial, objective), objective.unit)
+
+
+def cost_text(trial: TrialRecord, objective: ObjectiveInfo) -> str:
+    """As `objective_text`; memory says whether it was measured."""
+    text = objective_text(trial, objective)
+    if objective.name != MEMORY:
+        return text
+    return text if "memory_measured" in trial.measurements else f"{text}, predicted"
 
 
 def modules_text(trial: TrialRecord, results: Results) -> str:

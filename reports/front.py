@@ -12,6 +12,7 @@ from autopeft.types import Comparison, ObjectiveInfo, Results, TrialRecord, View
 from . import _budgets as budgets
 from . import _shared as shared
 from . import _studies as several
+from . import _yardsticks as yardsticks
 from ._overlay import hover as hover_of_several
 from ._overlay import overlay
 from ._scatter import scatter
@@ -35,7 +36,7 @@ def html(results: Results) -> str:
         f'<label><input type="checkbox" data-log="{FIGURE}"> Logarithmic across'
         f" (leaves out zeros)</label></p>{budgets.slider_html(results)}"
         f"{shared.figure_html(FIGURE, finding(results))}{budgets.table_html(results)}"
-        f"{certainty_html(results)}{shared.thinned_html(results)}"
+        f"{certainty_html(results)}{yardsticks.missing_html(results)}{shared.thinned_html(results)}"
     )
 
 
@@ -130,9 +131,10 @@ VIEW = View(
     title="Front",
     order=2,
     caption=(
-        "Filled points are on the Pareto front: nothing found beats them on every objective. The "
-        "stairs bound what was reached. Rings are beaten, crosses break a limit, squares are the "
-        "defaults. Click a point to select it, double-click to see all."
+        "Filled points are on the Pareto front: nothing found beats them on every objective, those "
+        "not drawn included; the larger, the surer. The stairs bound what was reached, bars are "
+        "one standard error. Rings are beaten, crosses break a limit, squares are the defaults. "
+        "Click a point to select it, double-click to see all."
     ),
     unavailable=unavailable,
     html=html,

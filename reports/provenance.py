@@ -85,15 +85,19 @@ def definition(value: Any) -> str:
     if isinstance(value, Mapping):
         return definitions(value) if value else "none"
     if isinstance(value, list | tuple):
-        plain = not any(isinstance(item, Mapping | list | tuple) for item in value)
-        if plain:
-            return escape(", ".join(str(item) for item in value)) or "none"
+        if all(is_word(item) for item in value):
+            return ", ".join(map(definition, value)) or "none"
         return f"<ul>{''.join(f'<li>{definition(item)}</li>' for item in value)}</ul>"
     if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return escape(str(value))
+    return escape(f"{value:.6g}" if isinstance(value, float) else str(value))
+
+
+def is_word(value: Any) -> bool:
+    """Whether a value goes into an enumeration: a number or a word, no sentence."""
+    return not isinstance(value, Mapping | list | tuple) and not str(value).endswith(".")
 
 
 VIEW = View(

@@ -11,8 +11,9 @@ from autopeft.format import MISSING, bytes_text, count_text
 from autopeft.types import Comparison, Results, TrialRecord, View
 
 from . import _shared as shared
+from ._axes import plottable
 from ._chosen import choices
-from ._defaults import comparison
+from ._defaults import comparison, differences
 from ._side_by_side import summary_html
 
 
@@ -20,6 +21,7 @@ def html(results: Results) -> str:
     """The facts, the alerts, the three cards and the comparison with the defaults."""
     parts = [
         facts(results),
+        decision(results),
         alerts(results),
         cards(results),
         f'<p class="muted">{escape(uncertainty(results))}</p>',
@@ -41,6 +43,38 @@ def facts(results: Results) -> str:
     }
     items = (f"<div><dt>{k}</dt><dd>{escape(v)}</dd></div>" for k, v in rows.items() if v)
     return f'<dl class="facts">{"".join(items)}</dl>'
+
+
+def decision(results: Results) -> str:
+    """What to take, in a sentence, and what that gains over the best default."""
+    chosen = list(choices(results).values())
+    if not chosen:
+        return ""
+    trial, (first, *rest) = chosen[-1], results.objectives
+    costs = "".join(f", {shared.cost_text(trial, o)} {shared.label(o)}" for o in rest)
+    words = f"{shared.objective_text(trial, first)} {shared.label(first)}{costs}"
+    return (
+        f'<p class="lead">In short: take {shared.select_html(trial)}, {escape(words)}.'
+        f"{over_the_best_default(results, trial)}</p>"
+    )
+
+
+def over_the_best_default(results: Results, trial: TrialRecord) -> str:
+    """How the trial stands against the default with the best first objective."""
+    first = results.objectives[0]
+    sign = 1.0 if first.direction == "maximize" else -1.0
+    defaults = [
+        t
+        for t in shared.finished(results)
+        if shared.is_baseline(t) and t.feasible and plottable(t, first)
+    ]
+    if not defaults or shared.is_baseline(trial):
+        return " It is one of the defaults." if defaults else ""
+    best = max(defaults, key=lambda t: sign * shared.value_of(t, first).value)
+    return (
+        f" Against the best default, {escape(shared.baseline_name(best))} "
+        f"({shared.select_html(best)}), it is {escape(differences(results, trial, best))}."
+    )
 
 
 def trial_counts(results: Results) -> str:
@@ -78,7 +112,7 @@ def cards(results: Results) -> str:
 def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
     """One choice: its first objective large, the rest as a list, and the commands that use it."""
     first = results.objectives[0]
-    rows = {shared.label(o): shared.objective_text(trial, o) for o in results.objectives[1:]}
+    rows = {shared.label(o): shared.cost_text(trial, o) for o in results.objectives[1:]}
     rows |= {
         "P(on the front)": shared.probability_text(results, trial),
         "parameters": parameters_text(trial),
@@ -86,6 +120,7 @@ def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
         "modules": shared.modules_text(trial, results),
         "active layers": shared.layers_text(trial, results),
         "learning rate": shared.learning_rate_text(trial),
+        "training": training_text(results),
         "default": shared.baseline_name(trial) if shared.is_baseline(trial) else "",
     }
     items = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
@@ -100,6 +135,14 @@ def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
         f"<p>Use the adapter as trained here:</p>"
         f"{shared.command_html(export_command(results, trial, 'peft'))}</div></article>"
     )
+
+
+def training_text(results: Results) -> str:
+    """How long the search trained it, such as `100 steps of 16 rows`."""
+    protocol = results.info.get("protocol") or {}
+    if not {"steps", "batch"} <= protocol.keys():
+        return ""
+    return f"{protocol['steps']} steps of {protocol['batch']} rows"
 
 
 def together(titles: Sequence[str]) -> str:
@@ -155,7 +198,7 @@ def seed_count(seeds: Any) -> int:
 VIEW = View(
     title="Summary",
     order=1,
-    caption="Three configurations worth using, from the most accurate to the smallest.",
+    caption="What to take, whether to trust it, and how it stands against the defaults.",
     unavailable=shared.nothing_yet,
     html=html,
     several=Comparison(

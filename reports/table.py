@@ -37,7 +37,8 @@ def data(results: Results) -> dict[str, Any]:
     """The configurations by trial number, each site named once: `sites[index]`; the other rows."""
     trials = {str(trial.number): trial for trial in shared.drawn(results)}
     found = packed(trials, {site.name: site.path for site in results.backbone.sites})
-    return found | {"others": "".join(row(results, trial) for trial in others(results))}
+    rest = "".join(row(results, trial) for trial in others(results))
+    return found | {"others": rest, "studies": [shared.quoted(results.study)]}
 
 
 def several_data(studies: Sequence[Results]) -> dict[str, Any]:
@@ -45,7 +46,8 @@ def several_data(studies: Sequence[Results]) -> dict[str, Any]:
     trials = {several.key(i, trial): trial for i, trial in several.fronts(studies)}
     same = all(results.backbone == studies[0].backbone for results in studies)
     sites = studies[0].backbone.sites if same else ()
-    return packed(trials, {site.name: site.path for site in sites})
+    found = packed(trials, {site.name: site.path for site in sites})
+    return found | {"studies": [shared.quoted(results.study) for results in studies]}
 
 
 def packed(trials: Mapping[str, TrialRecord], paths: Mapping[str, str]) -> dict[str, Any]:
@@ -182,6 +184,10 @@ def configuration_panel() -> str:
         '</h3><p class="controls"><button type="button" data-format="json">Copy JSON'
         '</button> <button type="button" data-format="yaml">Copy YAML</button> '
         '<button type="button" data-format="python">Copy LoraConfig(...)</button></p>'
+        '<p class="muted">Train it, with a script of your own:</p><div class="command">'
+        '<code id="configuration-command"></code>'
+        '<button type="button" class="control" id="configuration-copy" data-copy="">Copy</button>'
+        "</div>"
         '<pre id="configuration-text" tabindex="0" aria-label="Configuration"></pre></div>'
     )
 

@@ -2,7 +2,7 @@
 (() => {
   const { one, all, copy, selected } = page;
   if (!page.data.table) return;
-  const { sites, configurations } = page.data.table;
+  const { sites, configurations, studies } = page.data.table;
   const quote = JSON.stringify;
 
   // Settings and rates come as JSON text: a number read by JavaScript would lose that it is 2.0.
@@ -28,12 +28,20 @@
 
   const formats = { json: asJson, yaml: asYaml, python: () => page.loraConfig(selected()) };
 
+  // `12` is trial 12 of the only study, `1-12` that of the second one.
+  function trainCommand(trial) {
+    const [number, study = 0] = trial.split("-").reverse();
+    return `autopeft export ${studies[study]} ${number} --to train -o train-${number}`;
+  }
+
   function showConfiguration(trial) {
     const packed = configurations[trial];
     document.getElementById("configuration").hidden = !packed;
     if (!packed) return;
     document.getElementById("configuration-name").textContent = `#${trial}`;
     document.getElementById("configuration-text").textContent = asYaml(packed);
+    document.getElementById("configuration-command").textContent = trainCommand(trial);
+    document.getElementById("configuration-copy").dataset.copy = trainCommand(trial);
     one('[data-format="python"]').disabled = page.loraConfig(trial) === null;
   }
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from autopeft import catalog
-from autopeft.types import Measured, TrialRecord, View
+from autopeft.types import Measured, Results, TrialRecord, View
 from tests import results_fixture as fixture
 
 
@@ -142,3 +142,45 @@ def test_the_figure_is_described_in_a_sentence(view: View) -> None:
     assert html.count('value="accuracy" selected') == 1
     alone = view.html(fixture.of_trials((trial(0, 80, 1, 5e8),)))
     assert "One trial is on the front: 80.0 % accuracy at 1.00 % trainable parameters." in alone
+
+
+def with_a_score(score: float) -> Results:
+    made = fixture.make()
+    given = [{"name": "full fine-tuning", "value": score, "error": 0.4}]
+    return dataclasses.replace(made, info={**made.info, "yardsticks": given})
+
+
+def test_a_score_from_elsewhere_is_a_line_within_the_figure(view: View) -> None:
+    figures = view.data(with_a_score(95.0))["figures"]["front-figure"]
+    across = figures["trainable_parameters/accuracy"]
+    line = named(across, "full fine-tuning 95.0 ± 0.4 % (given)")
+    assert line["y"] == [95.0, 95.0]
+    assert line["x"] == list(across["layout"]["xaxis"]["range"])
+    assert across["layout"]["yaxis"]["range"][1] > 95
+    up = named(figures["accuracy/peak_memory"], "full fine-tuning 95.0 ± 0.4 % (given)")
+    assert up["x"] == [95.0, 95.0]
+    neither = figures["trainable_parameters/peak_memory"]["data"]
+    assert not any("given" in trace.get("name", "") for trace in neither)
+
+
+def test_without_one_the_page_says_that_full_fine_tuning_was_not_run(view: View) -> None:
+    assert "Full fine-tuning was not run in this study" in view.html(fixture.make())
+    assert "was not run" not in view.html(with_a_score(95.0))
+
+
+def test_the_surer_a_point_the_larger(view: View) -> None:
+    shares = {"trials": {23: 1.0, 21: 0.0}, "how": "said"}
+    made = fixture.make()
+    results = dataclasses.replace(made, info={**made.info, "front_probability": shares})
+    front = named(
+        view.data(results)["figures"]["front-figure"]["trainable_parameters/accuracy"], "front"
+    )
+    sizes = dict(zip(front["customdata"], front["marker"]["size"], strict=True))
+    assert (sizes[21], sizes[23]) == (6.0, 11.0)
+
+
+def test_the_steps_say_for_which_budget(view: View) -> None:
+    trials = (trial(0, 80, 1, 5e8), trial(1, 90, 2, 4e8), trial(2, 70, 3, 9e8))
+    html = view.html(fixture.of_trials(trials))
+    assert "1.00 % to 2.00 %</th>" in html
+    assert "2.00 % or more</th>" in html

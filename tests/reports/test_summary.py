@@ -113,19 +113,25 @@ def against(*records: TrialRecord) -> str:
 
 def test_a_default_that_is_dominated_is_beaten() -> None:
     found = against(trial(0, 88.0, 0.3, "baseline: LoRA r=8"), trial(1, 89.0, 0.1))
-    assert "Beaten or equalled: LoRA r=8 (#0). Trial #1 is 1.0 ± 0.4 points better in" in found
-    assert "0.200 points better in trainable parameters" in found
+    assert "Beaten: LoRA r=8 (#0). Trial #1 is 1.0 ± 0.4 points better in accuracy, with" in found
+    assert "0.100 % instead of 0.300 % trainable parameters" in found
+
+
+def test_a_gain_that_may_be_chance_beats_nothing() -> None:
+    found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.1, 0.1))
+    assert "Matched for less: LoRA (#0). Trial #1 is 0.1 ± 0.4 points better in" in found
+    assert "within two standard errors, with 0.100 % instead" in found
 
 
 def test_a_default_that_is_equalled_is_said_to_be() -> None:
     found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.0, 0.3))
-    assert "Beaten or equalled: LoRA (#0). Trial #1 is no better and no worse." in found
+    assert "Matched: LoRA (#0). Trial #1 is as good." in found
 
 
 def test_a_default_on_the_front_is_plainly_not_beaten() -> None:
     found = against(trial(0, 90.0, 0.3, "baseline: LoRA"), trial(1, 89.0, 0.1), trial(2, 70, 0.01))
     assert "Not beaten: no searched trial is at least as good as LoRA (#0) on every" in found
-    assert "The nearest, #1, is 1.0 ± 0.4 points worse in accuracy and 0.200 points better" in found
+    assert "The nearest, #1, is 1.0 ± 0.4 points worse in accuracy, with 0.100 % instead" in found
 
 
 def test_a_trial_over_the_limit_beats_nothing() -> None:
@@ -138,3 +144,21 @@ def test_a_default_that_failed_says_so() -> None:
     failed = dataclasses.replace(fixture.failed_trial(0), origin="baseline: LoRA")
     found = against(failed, trial(1, 89, 0.1))
     assert "LoRA (#0) has no result. The loss became NaN at step 40" in found
+
+
+def test_the_decision_is_one_sentence_with_its_gain(view: View) -> None:
+    points = (trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 90.0, 0.4), trial(2, 89.3, 0.1))
+    found = text(view.html(fixture.of_trials(points)))
+    assert "In short: take #2, 89.3 ± 0.3 % accuracy, 0.100 % trainable parameters" in found
+    assert "Against the best default, LoRA (#0), it is 1.3 ± 0.4 points better" in found
+
+
+def test_a_score_from_elsewhere_stands_beside_the_defaults(view: View) -> None:
+    given = [{"name": "full <fine-tuning>", "value": 92.0, "error": 0.4}]
+    made = fixture.of_trials((trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 90.0, 0.4)))
+    results = dataclasses.replace(made, info={**made.info, "yardsticks": given})
+    html = view.html(results)
+    assert "full &lt;fine-tuning&gt;" in html
+    assert "Given, not run here: full <fine-tuning>, 92.0 ± 0.4 %. Trial #1 is 2.0 ± 0.5" in text(
+        html
+    )

@@ -16,6 +16,8 @@ MOST = 200
 """Trials that are drawn: those nearest the front; all others are farther than they."""
 FAR = 3.0
 """Standard errors behind the front, beyond which a trial is not drawn."""
+TINY = 1e-24
+"""Variance of what is exact."""
 PAIRED = 40
 """Trials of the front and defaults whose correlations are kept."""
 
@@ -79,13 +81,13 @@ def _gaps(trials: Sequence[TrialRecord], objectives: Sequence[ObjectiveInfo]) ->
     if not trials:
         return []
     values, errors = _table(trials, objectives)
-    costs = np.ascontiguousarray(values[:, 1:].T)
+    costs, variances = np.ascontiguousarray(values[:, 1:].T), errors[:, 0] ** 2
     gaps = []
     for i in range(len(trials)):
         cheaper = (costs >= costs[:, i, None]).all(axis=0)
-        ahead = values[cheaper, 0] - values[i, 0]
-        spread = np.hypot(errors[cheaper, 0], errors[i, 0])
-        gaps.append(float((ahead / np.where(spread > 0, spread, 1e-12)).max()))
+        spread = np.sqrt(np.fmax(variances + variances[i], TINY))
+        ahead = (values[:, 0] - values[i, 0]) / spread
+        gaps.append(float(ahead.max(where=cheaper, initial=0.0)))
     return gaps
 
 
@@ -108,23 +110,24 @@ def _probability(results: Results, near: Sequence[TrialRecord], found: Draws) ->
 
 
 def _replicates(results: Results, near: Sequence[TrialRecord], found: Draws) -> Any:
-    """Gains drawn again, [resamples, trials, objectives]; what is exact stays as it is."""
+    """Gains drawn again, [objectives, resamples, trials]; what is exact stays as it is."""
     import numpy as np
 
     values, errors = _table(near, results.objectives)
-    drawn = np.repeat(values[None], RESAMPLES, axis=0)
+    drawn = np.repeat(values.T[:, None], RESAMPLES, axis=1)
     sign = 1.0 if results.objectives[0].direction == "maximize" else -1.0
-    drawn[:, :, 0] += sign * found.noise
+    drawn[0] += sign * found.noise
     generator = np.random.default_rng([SEED, 1])
     finite = np.where(np.isfinite(errors[:, 1:]), errors[:, 1:], 0.0)
-    drawn[:, :, 1:] += finite * generator.normal(size=(RESAMPLES, *finite.shape))
+    noise = finite * generator.normal(size=(RESAMPLES, *finite.shape))
+    drawn[1:] += np.moveaxis(noise, 2, 0)
     return drawn
 
 
 def _share(replicates: Any, index: int) -> float:
     """The share of the replicates in which no other trial dominates this one."""
-    own = replicates[:, index : index + 1]
-    covers = (replicates >= own).all(axis=2) & (replicates > own).any(axis=2)
+    own = replicates[:, :, index : index + 1]
+    covers = (replicates >= own).all(axis=0) & (replicates > own).any(axis=0)
     return round(float(1.0 - covers.any(axis=1).mean()), 3)
 
 

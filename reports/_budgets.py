@@ -71,7 +71,7 @@ def table_html(results: Results) -> str:
         f"if you may spend on {shared.label(cost)}",
         "take",
         shared.label(first),
-        *map(shared.label, others),
+        *(shared.label(o) + shared.predicted(shared.finished(results), o) for o in others),
         "P(on the front)",
         "modules",
     )
@@ -90,7 +90,7 @@ def row_html(results: Results, step: Step, cost: ObjectiveInfo) -> str:
     others = [o for o in results.objectives[1:] if o is not cost]
     cells = (
         shared.objective_text(trial, first),
-        *(shared.cost_text(trial, o) for o in others),
+        *(shared.objective_text(trial, o) for o in others),
         shared.probability_text(results, trial),
         shared.modules_text(trial, results),
     )

@@ -40,8 +40,7 @@ def reference(results: Results, box: Box) -> Reference | None:
         return Reference(f"{several.file_name(found)}, a random search", growth(found, box))
     if several.is_random(results) or len(draws := random_draws(results)) < LEAST_DRAWS:
         return None
-    name = f"the defaults, then only the {len(draws)} random draws (mean over their orders)"
-    return Reference(name, expected(results, draws, box))
+    return Reference(f"defaults, then {len(draws)} random draws", expected(results, draws, box))
 
 
 def random_draws(results: Results) -> list[TrialRecord]:
@@ -122,8 +121,9 @@ def way_html(results: Results, against: Reference | None) -> str:
     parts = []
     if against:
         parts.append(
-            f"The dotted line is {against.name}: no score had a say in them. It ends where these "
-            "draws do, and is not a random search of the same length."
+            f"The dotted line: {against.name}, those of the study's own design in which no score "
+            "had a say, as the mean over their orders. It ends where these draws do and is not a "
+            "random search of the same length."
         )
     command = str(results.info.get("command") or "")
     if not command:

@@ -59,10 +59,10 @@ def groups(
         "dominated": {"marker": ring},
         "over the limit": {"marker": {"symbol": "x", "size": 8, "color": ORANGE}},
         "default": squares(results, kinds.get("default", ())),
-        "front": {"marker": {"symbol": "circle", "color": BLUE}},
+        "front": {"marker": spots(results, kinds.get("front", ()))},
     }
-    marks["front"]["marker"]["size"] = [size(results, t) for t in kinds.get("front", ())]
-    marks["default"] |= labels(kinds.get("default", ()), trials, axes, windows=windows)
+    clear = yardsticks.dots(results, axes, windows)
+    marks["default"] |= labels(kinds.get("default", ()), trials, axes, windows=windows, clear=clear)
     for name in ("default", "front"):
         marks[name] |= error_bars(kinds.get(name, ()), axes)
     return [points(kinds[n], axes) | mark | {"name": n} for n, mark in marks.items() if n in kinds]
@@ -90,10 +90,13 @@ def points(trials: Sequence[TrialRecord], axes: tuple[Axis, Axis]) -> Trace:
     return trial_points([trial.number for trial in trials], x, y)
 
 
-def size(results: Results, trial: TrialRecord) -> float:
-    """Pixels of a point of the front: the surer that it belongs there, the larger."""
+def spots(results: Results, trials: Sequence[TrialRecord]) -> Trace:
+    """Circles: the surer that a point belongs on the front, the larger."""
     shares = (results.info.get("front_probability") or {}).get("trials")
-    return round(SMALL + (LARGE - SMALL) * (shares.get(trial.number, 0.0) if shares else 0.5), 1)
+    sure = [shares.get(t.number, 0.0) if shares else 0.5 for t in trials]
+    sizes = [round(SMALL + (LARGE - SMALL) * share, 1) for share in sure]
+    # With a size for each, plotly would make them paler and draw a white ring around them.
+    return {"symbol": "circle", "color": BLUE, "size": sizes, "opacity": 1, "line": {"width": 0}}
 
 
 def labels(
@@ -102,15 +105,23 @@ def labels(
     axes: tuple[Axis, Axis],
     *,
     windows: Sequence[tuple[float, float]],
+    clear: Sequence[tuple[float, float]],
 ) -> Trace:
-    """The names of the defaults beside their squares, clear of each other and of the points."""
+    """The names of the defaults beside their squares, clear of each other and of the points.
+
+    `clear`: further places to keep clear, as shares of the figure.
+    """
     names = [shared.baseline_name(trial) for trial in named]
     at, dots = (
         [(share(t, axes[0], windows[0]), share(t, axes[1], windows[1])) for t in group]
         for group in (named, trials)
     )
     text = [escape(name, quote=False) for name in names]
-    return {"mode": "markers+text", "text": text, "textposition": places(names, at, dots)}
+    return {
+        "mode": "markers+text",
+        "text": text,
+        "textposition": places(names, at, [*dots, *clear]),
+    }
 
 
 def share(trial: TrialRecord, axis: Axis, shown: tuple[float, float]) -> float:

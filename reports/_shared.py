@@ -111,7 +111,7 @@ def apart(a: Measured, b: Measured) -> Measured:
 
 def doubt(gap: Measured) -> str:
     """Said after a difference that is not twice its standard error; nothing where it is exact."""
-    return ", within two standard errors" if 0 < abs(gap.value) < 2 * gap.error else ""
+    return " (may be chance)" if 0 < abs(gap.value) < 2 * gap.error else ""
 
 
 def amount_text(objective: ObjectiveInfo, found: Measured) -> str:
@@ -144,12 +144,10 @@ def objective_text(trial: TrialRecord, objective: ObjectiveInfo) -> str:
     return measured(value_of(trial, objective), objective.unit)
 
 
-def cost_text(trial: TrialRecord, objective: ObjectiveInfo) -> str:
-    """As `objective_text`; memory says whether it was measured."""
-    text = objective_text(trial, objective)
-    if objective.name != MEMORY:
-        return text
-    return text if "memory_measured" in trial.measurements else f"{text}, predicted"
+def predicted(trials: Sequence[TrialRecord], objective: ObjectiveInfo) -> str:
+    """Said of memory where none of the trials was measured; nothing of other objectives."""
+    measured_one = any("memory_measured" in trial.measurements for trial in trials)
+    return " (predicted)" if objective.name == MEMORY and not measured_one else ""
 
 
 def modules_text(trial: TrialRecord, results: Results) -> str:

@@ -20,6 +20,7 @@ NONE_GIVEN = (
     "Full fine-tuning was not run in this study: the search trains adapters only. Its score, "
     "measured elsewhere, is drawn as a line by "
 )
+DOTS = 50
 OPTION = "--yardstick 'full fine-tuning=SCORE'"
 
 
@@ -40,6 +41,17 @@ def lines(
         line(name, score, axes[along], along=along, across=windows[1 - along])
         for name, score in given(results)
     ]
+
+
+def dots(
+    results: Results, axes: tuple[Axis, Axis], windows: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Places along the level lines, as shares of the figure, for names to keep clear of."""
+    if axes[1].objective != results.objectives[0]:
+        return []
+    low, high = windows[1]
+    heights = [(s.value / axes[1].scale - low) / (high - low) for _, s in given(results)]
+    return [(i / DOTS, height) for height in heights for i in range(DOTS + 1)]
 
 
 def line(

@@ -33,10 +33,10 @@ def html(results: Results) -> str:
 def facts(results: Results) -> str:
     """Backbone, task, space, budget and trials as a definition list."""
     info = results.info
-    budget = info.get("budget_percent")
+    budget, task = info.get("budget_percent"), str(info.get("task") or "").replace("_", " ")
     rows = {
         "Backbone": f"{results.backbone.name}, {count_text(results.backbone.parameters)} weights",
-        "Task": " on ".join(str(info[key]) for key in ("task", "dataset") if info.get(key)),
+        "Task": " on ".join(filter(None, (task, str(info.get("dataset") or "")))),
         "Search space": str(info.get("space") or ""),
         "Budget": "" if budget is None else f"{budget:g} % of the backbone's weights",
         "Trials": trial_counts(results),
@@ -51,8 +51,10 @@ def decision(results: Results) -> str:
     if not chosen:
         return ""
     trial, (first, *rest) = chosen[-1], results.objectives
-    costs = "".join(f", {shared.cost_text(trial, o)} {shared.label(o)}" for o in rest)
-    words = f"{shared.objective_text(trial, first)} {shared.label(first)}{costs}"
+    words = ", ".join(
+        f"{shared.objective_text(trial, o)} {shared.label(o)}{shared.predicted([trial], o)}"
+        for o in (first, *rest)
+    )
     return (
         f'<p class="lead">In short: take {shared.select_html(trial)}, {escape(words)}.'
         f"{over_the_best_default(results, trial)}</p>"
@@ -112,7 +114,10 @@ def cards(results: Results) -> str:
 def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
     """One choice: its first objective large, the rest as a list, and the commands that use it."""
     first = results.objectives[0]
-    rows = {shared.label(o): shared.cost_text(trial, o) for o in results.objectives[1:]}
+    rows = {
+        shared.label(o): shared.objective_text(trial, o) + shared.predicted([trial], o)
+        for o in results.objectives[1:]
+    }
     rows |= {
         "P(on the front)": shared.probability_text(results, trial),
         "parameters": parameters_text(trial),
@@ -171,9 +176,11 @@ def memory_text(results: Results, trial: TrialRecord) -> str:
 
 
 def export_command(results: Results, trial: TrialRecord, target: str) -> str:
-    """The command that writes the configuration for a target."""
+    """The command that writes the configuration for a target, and runs it where it is a script."""
     study = shlex.quote(results.study)
-    return f"autopeft export {study} {trial.number} --to {target} -o {target}-{trial.number}"
+    folder = f"{target}-{trial.number}"
+    command = f"autopeft export {study} {trial.number} --to {target} -o {folder}"
+    return f"{command} && python {folder}/train.py" if target == "train" else command
 
 
 def uncertainty(results: Results) -> str:
@@ -187,7 +194,10 @@ def uncertainty(results: Results) -> str:
         text += f" over {rows} validation rows"
     if count := seed_count(seeds):
         text += f" and {count} seed{'s' if count > 1 else ''}"
-    return text + "; a value without it is exact or predicted."
+    return (
+        f"{text}; a value without it is exact or predicted. A difference may be chance when it is "
+        "less than two standard errors of its own."
+    )
 
 
 def seed_count(seeds: Any) -> int:

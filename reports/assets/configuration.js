@@ -31,7 +31,9 @@
   // `12` is trial 12 of the only study, `1-12` that of the second one.
   function trainCommand(trial) {
     const [number, study = 0] = trial.split("-").reverse();
-    return `autopeft export ${studies[study]} ${number} --to train -o train-${number}`;
+    const folder = `train-${number}`;
+    const command = `autopeft export ${studies[study]} ${number} --to train -o ${folder}`;
+    return `${command} && python ${folder}/train.py`;
   }
 
   function showConfiguration(trial) {

@@ -94,7 +94,7 @@ def test_without_one_the_random_draws_of_the_design_stand_in(view: View) -> None
     )
     figure = view.data(fixture.of_trials(trials))["figures"]["progress-figure"]
     line = figure["trials"]["data"][1]
-    assert line["name"].startswith("the defaults, then only the 4 random draws")
+    assert line["name"].startswith("defaults, then 4 random draws")
     assert line["x"] == [3, 4, 5, 6, 7]
     own = figure["trials"]["data"][0]
     after_defaults = max(y for x, y in zip(own["x"], own["y"], strict=True) if x <= 3)
@@ -102,4 +102,4 @@ def test_without_one_the_random_draws_of_the_design_stand_in(view: View) -> None
     assert line["y"][0] == pytest.approx(after_defaults)
     assert line["y"][-1] == pytest.approx(after_draws)
     assert line["y"] == sorted(line["y"])
-    assert "no score had a say" in view.html(fixture.of_trials(trials))
+    assert "in which no score had a say" in view.html(fixture.of_trials(trials))

@@ -102,7 +102,7 @@ def test_a_study_that_recorded_little_still_has_a_summary(view: View) -> None:
     bare = dataclasses.replace(trial(0, 88, 0.1), provenance={}, measurements={})
     results = dataclasses.replace(fixture.of_trials((bare,)), info={})
     found = text(view.html(results))
-    assert "one standard error of accuracy; a value without it is exact or predicted." in found
+    assert "one standard error of accuracy; a value without it is exact or predicted. A" in found
     assert "No default was trained" in found
 
 
@@ -120,7 +120,7 @@ def test_a_default_that_is_dominated_is_beaten() -> None:
 def test_a_gain_that_may_be_chance_beats_nothing() -> None:
     found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.1, 0.1))
     assert "Matched for less: LoRA (#0). Trial #1 is 0.1 ± 0.4 points better in" in found
-    assert "within two standard errors, with 0.100 % instead" in found
+    assert "accuracy (may be chance), with 0.100 % instead" in found
 
 
 def test_a_default_that_is_equalled_is_said_to_be() -> None:

@@ -96,7 +96,7 @@ def check(about: Mapping[str, Any], settings: Settings, study: str) -> None:
     Raises:
         StudyError: an option differs from what the study began with; names it.
     """
-    before, now = about["settings"], settings.protocol()
+    before, now = {**Settings().protocol(), **about["settings"]}, settings.protocol()
     for name, value in now.items():
         if before.get(name) != value:
             option = f"--{name.replace('_', '-')}"

@@ -27,8 +27,6 @@ from autopeft.types import (
 )
 
 if TYPE_CHECKING:
-    import torch
-
     from autopeft.training.batches import Split
 
 
@@ -37,8 +35,8 @@ class Evaluation:
     """What became of one configuration."""
 
     outcome: Outcome
-    tensors: Mapping[str, torch.Tensor]
-    """Trained weights of the first seed; empty when it failed."""
+    runs: tuple[Trained, ...] = ()
+    """One per seed; empty when it failed."""
     failure: str = ""
     """Why there is no score, in one sentence."""
 
@@ -80,12 +78,12 @@ class Evaluator:
             self.planner.timings.room = room(self.checkpoint.device)
         return self.planner.plan(self._loads(configurations), seeds=len(self.seeds))
 
-    def expected_seconds(self, configurations: Sequence[Configuration]) -> float:
-        """Of training them in one pack, the scoring left out; 0 where nothing was timed."""
+    def expected_seconds(self, configurations: Sequence[Configuration], steps: int) -> float:
+        """Of that many steps in one pack, the scoring left out; 0 where nothing was timed."""
         if self.planner.fixed:
             return 0.0
         runs = self._loads(configurations) * len(self.seeds)
-        return self.protocol.steps * self.planner.seconds(runs)
+        return steps * self.planner.seconds(runs)
 
     def _loads(self, configurations: Sequence[Configuration]) -> list[Load]:
         return [load_of(c, self.backbone, self.modules) for c in configurations]
@@ -94,49 +92,59 @@ class Evaluator:
         self,
         configurations: Sequence[Configuration],
         *,
+        until: int = 0,
+        since: Sequence[Sequence[Trained]] = (),
         progress: Callable[[int], None] = lambda step: None,
     ) -> list[Evaluation]:
-        """Train the configurations in one pack, every seed; halved as long as memory runs out."""
+        """Train the configurations in one pack, every seed; halved as long as memory runs out.
+
+        Args:
+            configurations: what to train.
+            until: the step to pause at, as in `loop.train`.
+            since: the runs of each configuration up to an earlier step.
+            progress: called with the number of steps done.
+        """
         import torch
 
-        jobs = [Job(c, seed) for c in configurations for seed in self.seeds]
         try:
-            trained = self._train(jobs, progress)
+            runs = self._train(configurations, until, since, progress)
         except (torch.OutOfMemoryError, MemoryError) as error:
-            return self._halved(configurations, error, progress)
-        count = len(self.seeds)
-        return [
-            self._evaluation(c, trained[i * count : (i + 1) * count], len(jobs))
-            for i, c in enumerate(configurations)
-        ]
-
-    def _halved(
-        self,
-        configurations: Sequence[Configuration],
-        error: Exception,
-        progress: Callable[[int], None],
-    ) -> list[Evaluation]:
-        if len(configurations) == 1:
-            outcome = self.before_training(configurations[0])
-            return [
-                Evaluation(outcome, {}, f"out of memory when trained alone: {_first_line(error)}")
-            ]
+            if len(configurations) == 1:
+                reason = f"out of memory when trained alone: {_first_line(error)}"
+                return [Evaluation(self.before_training(configurations[0]), failure=reason)]
+        else:
+            pairs = zip(configurations, runs, strict=True)
+            return [self.evaluation(c, mine) for c, mine in pairs]
         middle = len(configurations) // 2
         return [
-            *self.evaluate(configurations[:middle], progress=progress),
-            *self.evaluate(configurations[middle:], progress=progress),
+            evaluation
+            for half in (slice(None, middle), slice(middle, None))
+            for evaluation in self.evaluate(
+                configurations[half], until=until, since=since[half], progress=progress
+            )
         ]
 
-    def _train(self, jobs: Sequence[Job], progress: Callable[[int], None]) -> list[Trained]:
-        pack = self._pack(jobs)
-        return train(
+    def _train(
+        self,
+        configurations: Sequence[Configuration],
+        until: int,
+        since: Sequence[Sequence[Trained]],
+        progress: Callable[[int], None],
+    ) -> list[tuple[Trained, ...]]:
+        """The runs of each configuration."""
+        pack = self._pack([Job(c, seed) for c in configurations for seed in self.seeds])
+        trained = train(
             self.checkpoint.model,
             pack,
             task=self.task,
             protocol=self.protocol,
             splits=self.splits,
+            until=until,
+            since=[run for runs in since for run in runs],
             progress=progress,
         )
+        count = len(self.seeds)
+        return [tuple(trained[i : i + count]) for i in range(0, len(trained), count)]
 
     def _pack(self, jobs: Sequence[Job]) -> Pack:
         return Pack(
@@ -148,15 +156,17 @@ class Evaluator:
             cache=self.trunk_cache,
         )
 
-    def _evaluation(
-        self, configuration: Configuration, runs: Sequence[Trained], packed: int
-    ) -> Evaluation:
+    def evaluation(self, configuration: Configuration, runs: tuple[Trained, ...]) -> Evaluation:
+        """What came of one run per seed, finished or paused at a rung."""
         outcome = self.before_training(configuration)
-        outcome = replace(outcome, provenance=self._provenance(runs, packed))
+        outcome = replace(outcome, provenance=self._provenance(runs))
         if not all(run.finite for run in runs):
-            return Evaluation(outcome, {}, "diverged: a gradient or a loss was not finite")
-        measured = {**outcome.measurements, **self._scores(runs), **self._measured(configuration)}
-        return Evaluation(replace(outcome, measurements=measured), runs[0].paused.tensors)
+            return Evaluation(outcome, failure="diverged: a gradient or a loss was not finite")
+        seconds = Measured(sum(run.seconds for run in runs))
+        measured = {**outcome.measurements, "seconds": seconds}
+        if runs[0].paused.step == self.protocol.steps:
+            measured |= {**self._scores(runs), **self._measured(configuration)}
+        return Evaluation(replace(outcome, measurements=measured), runs)
 
     def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
         metric = self.task.metrics[self.metric]
@@ -169,7 +179,6 @@ class Evaluator:
         return {
             "score": Measured(statistics.fmean(values), (examples**2 + seeds**2) ** 0.5),
             "train_loss": Measured(loss),
-            "seconds": Measured(sum(run.seconds for run in runs)),
         }
 
     def _measured(self, configuration: Configuration) -> dict[str, Measured]:
@@ -187,28 +196,30 @@ class Evaluator:
             "memory_reserved": Measured(reserved - held),
         }
 
-    def _provenance(self, runs: Sequence[Trained], packed: int) -> dict[str, Any]:
+    def _provenance(self, runs: Sequence[Trained]) -> dict[str, Any]:
         metric = self.task.metrics[self.metric]
         labels = self.splits[1].labels.numpy()
         curve = [
             {
-                "step": rung.step,
-                "train_loss": rung.train_loss,
-                "score": metric.value(rung.predictions.numpy(), labels),
+                "step": reached[0].step,
+                "train_loss": statistics.fmean(rung.train_loss for rung in reached),
+                "score": statistics.fmean(
+                    metric.value(rung.predictions.numpy(), labels) for rung in reached
+                ),
             }
-            for rung in runs[0].rungs
+            for reached in zip(*(run.rungs for run in runs), strict=True)
         ]
         record = {
             "metric": self.metric,
             "split": "search-validation",
             "rows": len(self.splits[1]),
             "seeds": list(self.seeds),
-            "steps": self.protocol.steps,
+            "steps": runs[0].paused.step,
             "batch": self.protocol.batch,
             "length": self.protocol.length,
             "device": str(self.checkpoint.device),
             "dtype": self.checkpoint.dtype,
-            "pack": packed,
+            "pack": runs[0].pack,
             "memory_shape": [self.memory.shape.rows, self.memory.shape.length],
             "curve": curve,
             "predictions": runs[0].rungs[-1].predictions.tolist(),

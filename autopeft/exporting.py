@@ -67,7 +67,7 @@ def bundle_of(
         evaluation = bench.evaluator.evaluate([trial.configuration])[0]
         if evaluation.failure:
             raise StudyError(f"trial {trial.number} cannot be trained again: {evaluation.failure}")
-        trained = dict(evaluation.tensors)
+        trained = dict(evaluation.runs[0].paused.tensors)
     return Bundle(str(path), trial, bench, seed, initial, trained)
 
 

@@ -185,6 +185,26 @@ class Ledger:
         with writing(self.path):
             self.study.tell(number, state=optuna.trial.TrialState.FAIL)
 
+    def tell_stopped(
+        self,
+        number: int,
+        message: str,
+        expected: Mapping[str, Measured],
+        record: Mapping[str, Any],
+    ) -> None:
+        """Finish a trial that is not trained to its end, with the values it was expected to have.
+
+        Optuna knows it as pruned.
+        """
+        import optuna
+
+        self._set(number, "record", dict(record))
+        self._set(number, "message", message)
+        self._set(number, "expected", [m.value for m in expected.values()])
+        self._set(number, "errors", [m.error for m in expected.values()])
+        with writing(self.path):
+            self.study.tell(number, state=optuna.trial.TrialState.PRUNED)
+
     def _set(self, number: int, name: str, value: Any) -> None:
         with writing(self.path):
             trial = self.study.get_trials(deepcopy=False)[number]

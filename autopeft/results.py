@@ -24,7 +24,11 @@ from autopeft.worth import Worth
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-STATES: Mapping[str, TrialState] = {"COMPLETE": "complete", "FAIL": "failed"}
+STATES: Mapping[str, TrialState] = {
+    "COMPLETE": "complete",
+    "PRUNED": "stopped",
+    "FAIL": "failed",
+}
 NEAR = 1.0
 """Percent points within which the smallest configuration counts as equally accurate."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -25,7 +26,8 @@ from autopeft.problem import (
 )
 from autopeft.progress import Progress
 from autopeft.rounds import Rounds
-from autopeft.settings import Settings
+from autopeft.rung_training import RungTraining
+from autopeft.settings import TRIALS, Settings
 from autopeft.space import Space
 from autopeft.types import Objective, Results
 from autopeft.workbench import Workbench, build
@@ -74,17 +76,26 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
         progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
         progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
+        problem = with_design(bare, plan)
+        training = RungTraining(
+            evaluator=bench.evaluator,
+            ledger=ledger,
+            problem=problem,
+            objectives=objectives,
+            progress=progress,
+            total=settings.trials or TRIALS[bench.checkpoint.device.type],
+            deadline=time.monotonic() + (settings.timeout or math.inf),
+            early_stopping=settings.early_stopping,
+        )
         rounds = Rounds(
             settings=settings,
-            bench=bench,
             ledger=ledger,
-            problem=with_design(bare, plan),
+            problem=problem,
             design=plan,
-            objectives=objectives,
             defaults=baselines(bench.backbone, bench.modules, limit=limits.parameters),
             progress=progress,
             build=sampler.build,
-            started=time.monotonic(),
+            training=training,
         )
         rounds.run()
         return results.read(ledger)

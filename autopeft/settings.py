@@ -50,6 +50,8 @@ class Settings:
     train_rows: int = 0
     pack: int = 0
     """Largest number of configurations in a pack; 0 to measure what pays."""
+    early_stopping: bool = True
+    """Whether what has next to no chance to end on the front is stopped at a rung."""
     trunk_cache: int = 10**9
     """Most bytes for the frozen trunk's outputs, kept between epochs and packs; 0 for none."""
     trunk_folder: str = ""

@@ -23,7 +23,8 @@ Point = tuple[int, ...]
 Direction = Literal["maximize", "minimize"]
 Stage = Literal["count", "probe", "proxy", "confirm"]
 SiteKind = Literal["linear", "attention", "mlp", "layer"]
-TrialState = Literal["running", "complete", "failed"]
+TrialState = Literal["running", "complete", "stopped", "failed"]
+"""`stopped` at a rung, for want of a chance to end on the front."""
 
 
 # --- The frozen model -------------------------------------------------------------------------
@@ -290,7 +291,7 @@ class TrialRecord:
     provenance: Mapping[str, Any]
     """With `curve`: list of {step, train_loss, score} and `seeds`: list of int."""
     message: str = ""
-    """Why it failed, in one sentence."""
+    """Why it failed or was stopped, in one sentence."""
     digest: str = ""
 
 

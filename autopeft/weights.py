@@ -24,17 +24,31 @@ def save(
     study: Path, number: int, tensors: Mapping[str, torch.Tensor], note: Callable[[str], None]
 ) -> None:
     """Write the weights whole; a disk that refuses costs the weights, never the trial."""
+    try:
+        write(file(study, number), tensors)
+    except OSError as error:
+        note(f"the weights of trial {number} are not kept: {error.strerror or error}")
+
+
+def write(
+    target: Path, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, str] | None = None
+) -> None:
+    """A whole file, or none.
+
+    Raises:
+        OSError: the disk refused.
+    """
     from safetensors.torch import save as to_bytes
 
-    target = file(study, number)
     partial = target.with_suffix(".partial")
     try:
         target.parent.mkdir(exist_ok=True)
-        partial.write_bytes(to_bytes({k: v.contiguous() for k, v in tensors.items()}))
+        content = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        partial.write_bytes(to_bytes(content, dict(facts or {})))
         partial.replace(target)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        note(f"the weights of trial {number} are not kept: {error.strerror or error}")
+        raise
 
 
 def keep(study: Path, numbers: Collection[int]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from autopeft import promotion
 from autopeft.types import Results, TrialRecord, View
 
 from . import _shared as shared
@@ -76,11 +77,31 @@ def rungs_html(results: Results) -> str:
         if saved > 0
         else "No trial was stopped early: every one was trained to the last step."
     )
+    words = " ".join(filter(None, [words, replayed(results)]))
     return (
         '<h3>Rungs</h3><div class="scroll"><table><thead><tr><th scope="col">step</th>'
         '<th scope="col">trials scored</th><th scope="col">stopped here</th>'
         f'<th scope="col">steps saved</th></tr></thead><tbody>{rows}</tbody></table></div>'
         f"<p>{words}</p>"
+    )
+
+
+def replayed(results: Results) -> str:
+    """What the rule of early stopping would have done to the trials that were trained fully."""
+    curve = next((t.provenance["curve"] for t in ended(results)), ())
+    trained = promotion.finished(
+        shared.drawn(results),
+        curve[0]["step"] if curve else 0,
+        directions=[o.direction for o in results.objectives],
+        costs=lambda trial: [m.value for m in list(trial.objectives.values())[1:]],
+    )
+    if len(trained) <= promotion.LEAST_TRIALS:
+        return ""
+    stopped = [trial.number for trial in promotion.replay(trained)]
+    lost = sum(number in results.front for number in stopped)
+    return (
+        f"Replayed on the {len(trained)} fully trained trials, each judged by the others, the rule "
+        f"would have stopped {len(stopped)}, of which {lost} are on the front."
     )
 
 

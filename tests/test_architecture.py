@@ -20,7 +20,7 @@ LEAVES = {
 LEVELS = (
     {"types", "errors", "roles"},
     {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
-    | {"gradient_pass", "peak_memory", "plotly_carrier", "rank_budget"},
+    | {"gradient_pass", "peak_memory", "plotly_carrier", "promotion", "rank_budget"},
     {
         "dimension_importance",
         "paired_bootstrap",
@@ -40,6 +40,7 @@ LEVELS = (
         "evaluate",
         "lora_watch",
         "optimiser",
+        "paused_trials",
         "scoring",
         "space_expansion",
         "study_path",
@@ -49,7 +50,8 @@ LEVELS = (
     {"about", "bundle", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results"},
-    {"exporting", "rounds"},
+    {"exporting", "rung_training"},
+    {"rounds"},
     {"search"},
     {"cli"},
 )

@@ -109,6 +109,13 @@ def search(
             help="Most trials trained at once; 0 to measure what pays [default: 0]",
         ),
     ] = 0,
+    no_early_stopping: Annotated[
+        bool,
+        option(
+            "--no-early-stopping",
+            help="Train to the end even what has next to no chance to end on the front",
+        ),
+    ] = False,
     trunk_cache: Annotated[
         str,
         option(
@@ -171,6 +178,7 @@ def search(
         validation_rows=validation_rows,
         train_rows=train_rows,
         pack=pack,
+        early_stopping=not no_early_stopping,
         trunk_cache=0 if trunk_cache == "0" else units.size(trunk_cache, option="--trunk-cache"),
         trunk_folder=trunk_folder,
         device=device,

@@ -91,10 +91,11 @@ def _conclude(results: Results, *, quiet: bool, as_json: bool) -> None:
         output.show(tables.trial_table(results, front, tables.notes_on(results)))
     if quiet:
         return
-    failed = sum(trial.state == "failed" for trial in results.trials)
-    count = f"{len(results.trials)} trials, {len(front)} on the front"
+    states = [trial.state for trial in results.trials]
+    counts = [f"{len(states)} trials", f"{len(front)} on the front"]
+    counts += [f"{states.count(s)} {s}" for s in ("stopped", "failed") if s in states]
     output.note("")
-    output.fact("done", f"{count}, {failed} failed" if failed else count)
+    output.fact("done", ", ".join(counts))
     output.note(verdict.error_bars(results))
     for sentence in verdict.against_defaults(results):
         output.note(sentence)

@@ -37,6 +37,7 @@ def _data(results: Results) -> dict[str, Any]:
         "space": results.info.get("space"),
         "done": len(states) - states.count("running"),
         "total": results.info.get("trials") or len(states),
+        "stopped": states.count("stopped"),
         "failed": states.count("failed"),
         "running": states.count("running"),
         "seconds": results.info.get("seconds"),
@@ -53,7 +54,8 @@ def _words(results: Results, data: dict[str, Any]) -> dict[str, str]:
     from autopeft.cli.tally import duration
 
     seconds, best = data["seconds"], data["best"]
-    done = f"{data['done']} of {data['total']} done, {data['failed']} failed"
+    stopped = f", {data['stopped']} stopped early" if data["stopped"] else ""
+    done = f"{data['done']} of {data['total']} done{stopped}, {data['failed']} failed"
     return {
         "study": results.study,
         "model": f"{data['model']}, {data['dataset']}",

@@ -86,6 +86,8 @@ class Tally:
     def line(self, trial: TrialRecord) -> str:
         """A finished trial on one line."""
         place = f"{self.position()}  trial {trial.number}"
+        if trial.state == "stopped":
+            return f"{place} {trial.message}"
         if trial.state != "complete":
             return f"{place} failed: {trial.message or 'no reason was recorded'}"
         values = [

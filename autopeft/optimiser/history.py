@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observation:
-    """A finished trial with usable numbers."""
+    """A finished or stopped trial with usable numbers."""
 
     point: Point | None
     """None for a baseline that the space cannot express."""
@@ -65,9 +65,10 @@ def read(study: Study, candidates: Candidates, *, before: int | None = None) -> 
             continue
         if trial.state.name == "RUNNING" and point is not None:
             running.append(point)
-        elif trial.state.name == "COMPLETE" and all(map(math.isfinite, trial.values)):
-            observed = Observation(point, outside, tuple(trial.values), _errors(trial))
-            completed.append(observed)
+        else:
+            values = _values(trial)
+            if values and all(map(math.isfinite, values)):
+                completed.append(Observation(point, outside, values, _errors(trial, len(values))))
     seen.update(candidates.identities(points))
     return History(tuple(completed), tuple(running), frozenset(seen))
 
@@ -88,7 +89,14 @@ def _resolved(
     return point, configuration if point is None else None
 
 
-def _errors(trial: FrozenTrial) -> tuple[float, ...]:
+def _values(trial: FrozenTrial) -> tuple[float, ...]:
+    """What it measured, or was expected to measure had it not been stopped; else nothing."""
+    if trial.state.name == "PRUNED":
+        return tuple(trial.user_attrs.get("expected") or ())
+    return tuple(trial.values) if trial.state.name == "COMPLETE" else ()
+
+
+def _errors(trial: FrozenTrial, count: int) -> tuple[float, ...]:
     """Standard errors aligned with the values; what is missing or not a number counts as 0."""
-    stored: Sequence[float] = trial.user_attrs.get("errors") or [0.0] * len(trial.values)
+    stored: Sequence[float] = trial.user_attrs.get("errors") or [0.0] * count
     return tuple(float(e) if e and math.isfinite(e) else 0.0 for e in stored)

@@ -69,6 +69,8 @@ class Trained:
     """Its weights, and how to go on."""
     seconds: float
     """Its share of the time of its packs."""
+    pack: int
+    """How many were in the last of them."""
 
 
 def train(
@@ -125,6 +127,7 @@ def train(
             alive and all(isfinite(rung.train_loss) for rung in mine),
             paused[k],
             seconds + (since[k].seconds if since else 0.0),
+            pack.count,
         )
         for k, (mine, alive) in enumerate(zip(rungs, optimiser.alive.tolist(), strict=True))
     ]

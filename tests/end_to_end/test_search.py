@@ -215,10 +215,10 @@ def test_running_out_of_memory_halves_the_pack_and_loses_nothing(
 ) -> None:
     original: Callable[..., Any] = Evaluator._train
 
-    def tight(self: Evaluator, jobs: Any, progress: Any) -> Any:
-        if len(jobs) > 1:
+    def tight(self: Evaluator, configurations: Any, *rest: Any) -> Any:
+        if len(configurations) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return original(self, jobs, progress)
+        return original(self, configurations, *rest)
 
     monkeypatch.setattr(Evaluator, "_train", tight)
     found = search.run(settings(place, trials=6), tmp_path / "study.journal", Listener())
@@ -229,7 +229,7 @@ def test_running_out_of_memory_halves_the_pack_and_loses_nothing(
 def test_a_configuration_that_fails_alone_is_recorded_once(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(self: Evaluator, jobs: Any, progress: Any) -> Any:
+    def never(self: Evaluator, *given: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
 
     monkeypatch.setattr(Evaluator, "_train", never)

@@ -53,6 +53,12 @@ def test_finished_trials_are_observations_with_their_errors(study):
     assert (found.values, found.errors) == ((0.5, 16.0), (0.01, 0.0))
 
 
+def test_a_stopped_trial_is_observed_as_it_was_expected_to_end(study):
+    add(study, point(2), state="PRUNED", expected=[0.4, 16.0], errors=[0.05, 0.0])
+    (found,) = read(study, CANDIDATES).completed
+    assert (found.values, found.errors) == ((0.4, 16.0), (0.05, 0.0))
+
+
 @pytest.mark.parametrize("errors", [None, [math.nan, None], [math.inf, 0.0]])
 def test_an_error_that_is_no_number_counts_as_unknown(study, errors):
     add(study, point(2), errors=errors)

@@ -1,0 +1,166 @@
+"""Which configurations are trained on after a rung: those that may still end on the front.
+
+What a rung says of the end is learned from the study's own fully trained trials: their final values
+regressed on score and training loss at the rung. A configuration is stopped when that makes its
+chance far smaller than that of one of which nothing is known. So a rung that ranks poorly stops
+next to nothing, and what costs less than all others is never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from autopeft.types import Direction, Measured, TrialRecord
+
+LEAST_TRIALS = 8
+"""Fully trained trials below which nothing is stopped."""
+SMALL = 0.1
+"""Share of the chance of a configuration of which nothing is known, below which one is stopped."""
+
+
+@dataclass(frozen=True)
+class Early:
+    """What one configuration had reached at a rung."""
+
+    step: int
+    score: float
+    train_loss: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A fully trained trial."""
+
+    number: int
+    early: Early
+    final: Measured
+    """Of the trained objective, signed so that more is better."""
+    costs: tuple[float, ...]
+    """The other objectives, signed so that less is better."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What to expect of training a configuration to the end."""
+
+    final: Measured
+    """Of the trained objective, signed, with the standard deviation of the prediction."""
+    chance: float
+    """That nothing finished is both better and no dearer; 1 when nothing is no dearer."""
+    rival: int | None
+    """The best trial that is no dearer."""
+    rivals: int = 0
+    """How many are no dearer. Of m + 1 configurations of which nothing is known, each is the best
+    with chance 1 / (m + 1)."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether going on is not worth its time."""
+        return self.chance < SMALL / (self.rivals + 1)
+
+    @property
+    def words(self) -> str:
+        """What speaks against going on."""
+        chance = f"{self.chance:.0%}" if self.chance >= 0.01 else "under 1 %"
+        return f"{chance} chance to end above trial {self.rival}, which costs no more"
+
+
+def early(point: Mapping[str, Any]) -> Early:
+    """From one point of a trial's `curve`."""
+    return Early(int(point["step"]), float(point["score"]), float(point["train_loss"]))
+
+
+def finished(
+    trials: Iterable[TrialRecord],
+    step: int,
+    *,
+    directions: Sequence[Direction],
+    costs: Callable[[TrialRecord], Sequence[float]],
+) -> list[Finished]:
+    """Those that were trained to the end, are within the limits, and were scored at that step.
+
+    Args:
+        trials: of which the first objective is the trained one.
+        step: where the rung ends.
+        directions: of all objectives.
+        costs: values of the objectives after the first.
+    """
+    return [
+        Finished(
+            trial.number,
+            early(point),
+            unsigned(next(iter(trial.objectives.values())), directions[0]),
+            losses(costs(trial), directions[1:]),
+        )
+        for trial in trials
+        if trial.state == "complete" and trial.feasible
+        for point in trial.provenance.get("curve", ())[:-1]
+        if point["step"] == step
+    ]
+
+
+def losses(values: Sequence[float], directions: Sequence[Direction]) -> tuple[float, ...]:
+    """The values, signed so that less is better."""
+    pairs = zip(values, directions, strict=True)
+    return tuple(value if d == "minimize" else -value for value, d in pairs)
+
+
+def unsigned(value: Measured, direction: Direction) -> Measured:
+    """A gain as its objective states it, and the other way round."""
+    return value if direction == "maximize" else Measured(-value.value, value.error)
+
+
+def outlook(early: Early, costs: Sequence[float], finished: Sequence[Finished]) -> Outlook | None:
+    """Predict where a configuration ends; None while too few are fully trained to say.
+
+    Ordinary least squares, and Student's t of its prediction. The residual variance is at least the
+    sampling variance of the final scores, so that a few equal trials do not feign certainty.
+    """
+    if len(finished) < LEAST_TRIALS:
+        return None
+    rows = np.array([_row(trial.early) for trial in finished])
+    finals = np.array([trial.final.value for trial in finished])
+    inverse = np.linalg.pinv(rows.T @ rows)
+    weights = inverse @ rows.T @ finals
+    freedom = len(finished) - int(np.linalg.matrix_rank(rows))
+    noise = float(np.mean([trial.final.error**2 for trial in finished]))
+    residual = max(float(np.sum((finals - rows @ weights) ** 2)) / freedom, noise)
+    mine = np.array(_row(early))
+    mean = float(mine @ weights)
+    deviation = math.sqrt(residual * (1 + float(mine @ inverse @ mine)))
+    final, rivals = Measured(mean, deviation), _rivals(costs, finished)
+    if not rivals:
+        return Outlook(final, 1.0, None)
+    best = max(rivals, key=lambda trial: (trial.final.value, -trial.number))
+    chance = float(stats.t.sf((best.final.value - mean) / max(deviation, 1e-12), freedom))
+    return Outlook(final, chance, best.number, len(rivals))
+
+
+def replay(trials: Sequence[Finished]) -> list[Finished]:
+    """The fully trained trials that the rule would have stopped, each judged by all the others."""
+    stopped = []
+    for index, trial in enumerate(trials):
+        others = [*trials[:index], *trials[index + 1 :]]
+        expected = outlook(trial.early, trial.costs, others)
+        if expected is not None and expected.hopeless:
+            stopped.append(trial)
+    return stopped
+
+
+def _row(early: Early) -> tuple[float, float, float]:
+    return 1.0, early.score, early.train_loss
+
+
+def _rivals(costs: Sequence[float], finished: Sequence[Finished]) -> list[Finished]:
+    """The trials that are no dearer."""
+    return [
+        trial
+        for trial in finished
+        if all(theirs <= mine for theirs, mine in zip(trial.costs, costs, strict=True))
+    ]

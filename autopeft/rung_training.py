@@ -1,0 +1,198 @@
+"""A batch of trials, trained from rung to rung in packs, and told to the ledger one by one."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from autopeft import promotion, results, weights
+from autopeft.errors import Interrupted
+from autopeft.evaluate import Evaluation, Evaluator
+from autopeft.ledger import Asked, Ledger, measurements_json
+from autopeft.optimiser.problem import Problem
+from autopeft.paused_trials import PausedTrials
+from autopeft.progress import Progress
+from autopeft.promotion import Finished
+from autopeft.types import Configuration, Measured, Objective, Outcome
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The steps of one rung."""
+
+    begin: int
+    end: int
+    last: bool
+
+
+@dataclass
+class RungTraining:
+    """Trains what was asked; every decision follows from what the ledger holds."""
+
+    evaluator: Evaluator
+    ledger: Ledger
+    problem: Problem
+    objectives: Mapping[str, Objective]
+    """The trained one first."""
+    progress: Progress
+    total: int
+    """Trials of the whole search."""
+    deadline: float = math.inf
+    """By the monotonic clock; no pack is begun after it."""
+    early_stopping: bool = True
+
+    def __post_init__(self) -> None:
+        self.paused = PausedTrials(self.ledger.path, self.progress.note)
+
+    def train(self, start: int, end: int) -> bool:
+        """Finish the trials from position `start` to before `end`; False when time is up."""
+        for rung in self._rungs():
+            for pack in self._packs(start, end, rung):
+                if not self._train(pack, rung):
+                    return False
+            if self.early_stopping and not rung.last:
+                self._stop_hopeless(start, end, rung.end)
+        self.paused.clear()
+        return True
+
+    def _rungs(self) -> list[Stretch]:
+        ends = self.evaluator.protocol.ends
+        return [
+            Stretch(begin, end, end == ends[-1])
+            for begin, end in zip([0, *ends], ends, strict=False)
+        ]
+
+    def finished(self) -> int:
+        """How many trials of the study are done."""
+        return sum(1 for trial in self.ledger.trials() if trial.state.is_finished())
+
+    # --- packs --------------------------------------------------------------------------------
+
+    def _packs(self, start: int, end: int, rung: Stretch) -> list[list[int]]:
+        """Trial numbers of each pack of a rung; planned once and stored, so that a resumed search
+        packs the same trials together."""
+        key = f"packs:{start}:{rung.end}"
+        packs: list[list[int]] = self.ledger.recall(key) or []
+        known = {number for pack in packs for number in pack}
+        asked = self.ledger.asked()[start:end]
+        rest = [t for t in asked if t.running and t.number not in known]
+        if rest:
+            planner = self.evaluator.planner
+            if not planner.timings.packs:
+                self.progress.note("measuring how many configurations to train at once")
+            planned = self.evaluator.plan([t.configuration for t in rest])
+            self.ledger.remember("timings", planner.timings.to_json())
+            packs = [*packs, *([rest[i].number for i in positions] for positions in planned)]
+            self.ledger.remember(key, packs)
+        return packs
+
+    def _train(self, pack: Sequence[int], rung: Stretch) -> bool:
+        """Train one pack to the end of a rung, unless it is there; False when time is up."""
+        trials = [t for t in self.ledger.asked() if t.number in pack]
+        if rung.begin:
+            trials = [t for t in trials if self.paused.runs(t.number, rung.begin)]
+        if all(not t.running or self.paused.runs(t.number, rung.end) for t in trials):
+            return True
+        if time.monotonic() > self.deadline:
+            self.progress.note("the time is up; the same command goes on from here")
+            return False
+        configurations = [t.configuration for t in trials]
+        self._announce(configurations, rung)
+        found = self.evaluator.evaluate(
+            configurations,
+            until=rung.end,
+            since=[self.paused.runs(t.number, rung.begin) for t in trials],
+            progress=partial(self._step, list(pack)),
+        )
+        for trial, evaluation in zip(trials, found, strict=True):
+            if not trial.running:
+                continue
+            if rung.last or evaluation.failure:
+                self._tell(trial.number, evaluation)
+            else:
+                self.paused.keep(trial.number, evaluation.runs)
+        if self.progress.stop_requested():
+            raise Interrupted("stopped", hint="the same command goes on from here")
+        return True
+
+    def _announce(self, configurations: Sequence[Configuration], rung: Stretch) -> None:
+        steps = rung.end - rung.begin
+        seconds = self.evaluator.expected_seconds(configurations, steps)
+        if 0 < seconds < math.inf:
+            count = len(configurations)
+            self.progress.note(
+                f"training {count} at once, about {seconds / count:.1f} s per configuration"
+            )
+
+    def _step(self, pack: list[int], step: int) -> None:
+        self.progress.step(pack, step, self.evaluator.protocol.steps)
+
+    # --- stopping -----------------------------------------------------------------------------
+
+    def _stop_hopeless(self, start: int, end: int, step: int) -> None:
+        """Stop the trials that have next to no chance, as the batches before this one tell it."""
+        asked = self.ledger.asked()
+        earlier = {t.number for t in asked[:start]}
+        finished = promotion.finished(
+            [t for t in results.read(self.ledger).trials if t.number in earlier],
+            step,
+            directions=self.problem.directions,
+            costs=lambda t: self.problem.costs(t.configuration),
+        )
+        for trial in asked[start:end]:
+            runs = self.paused.runs(trial.number, step) if trial.running else ()
+            if runs:
+                self._judge(trial, self.evaluator.evaluation(trial.configuration, runs), finished)
+
+    def _judge(self, trial: Asked, evaluation: Evaluation, finished: Sequence[Finished]) -> None:
+        directions = self.problem.directions
+        early = promotion.early(evaluation.outcome.provenance["curve"][-1])
+        costs = promotion.losses(self.problem.costs(trial.configuration), directions[1:])
+        outlook = promotion.outlook(early, costs, finished)
+        if outlook is None or not outlook.hopeless:
+            return
+        outcome = evaluation.outcome
+        first, *others = self.objectives.items()
+        expected = {
+            first[0]: promotion.unsigned(outlook.final, directions[0]),
+            **{name: objective.value(outcome) for name, objective in others},
+        }
+        steps = self.evaluator.protocol.steps
+        reason = f"stopped after {early.step} of {steps} steps: {outlook.words}"
+        self.ledger.tell_stopped(trial.number, reason, expected, _record(outcome))
+        self._report(trial.number)
+
+    # --- telling ------------------------------------------------------------------------------
+
+    def _tell(self, number: int, evaluation: Evaluation) -> None:
+        failure = evaluation.failure
+        record = _record(evaluation.outcome)
+        values: dict[str, Measured] = {}
+        if not failure:
+            values = {name: o.value(evaluation.outcome) for name, o in self.objectives.items()}
+            bad = [name for name, m in values.items() if not math.isfinite(m.value)]
+            failure = f"`{bad[0]}` is not a finite number" if bad else ""
+        if failure:
+            self.ledger.tell_failed(number, failure, record)
+        else:
+            trained = evaluation.runs[0].paused.tensors
+            weights.save(self.ledger.path, number, trained, self.progress.note)
+            self.ledger.tell(number, values, record)
+        self._report(number)
+
+    def _report(self, number: int) -> None:
+        now = results.read(self.ledger)
+        weights.keep(self.ledger.path, now.front)
+        self.progress.finished(now.trial(number), len(now.front), results.hypervolume(now))
+        self.progress.trials(self.finished(), self.total)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "measurements": measurements_json(outcome.measurements),
+        "provenance": dict(outcome.provenance),
+    }

@@ -1,0 +1,133 @@
+"""A search that stops at rungs what has no chance, and goes on after an end between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autopeft import promotion, results, search, weights
+from autopeft.errors import Interrupted
+from autopeft.promotion import Outlook
+from autopeft.settings import Settings
+from autopeft.types import Measured, Results
+from tests import tiny_bundle
+from tests.listener import Listener
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("material")
+    tiny_bundle.checkpoint(folder / "model", "bert")
+    tiny_bundle.dataset(folder / "rows.jsonl")
+    return folder
+
+
+def settings(place: Path, **changed: Any) -> Settings:
+    given: dict[str, Any] = {
+        "model": str(place / "model"),
+        "dataset": str(place / "rows.jsonl"),
+        "budget": 20.0,
+        "trials": 15,
+        "steps": 4,
+        "batch": 8,
+        "length": 16,
+        "validation_rows": 24,
+        "pack": 3,
+        "device": "cpu",
+    }
+    return Settings(**{**given, **changed})
+
+
+@pytest.fixture
+def hopeless_when_odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second trial that is judged has no chance; the rule itself is tested elsewhere."""
+    seen: dict[tuple[object, ...], bool] = {}
+
+    def outlook(early: Any, costs: Any, finished: Any) -> Outlook | None:
+        if not finished:
+            return None
+        odd = seen.setdefault((early, *costs), len(seen) % 2 == 1)
+        return Outlook(Measured(12.0, 3.0), 0.01 if odd else 0.5, finished[0].number, 1)
+
+    monkeypatch.setattr(promotion, "outlook", outlook)
+
+
+def states(found: Results) -> list[str]:
+    return [trial.state for trial in found.trials]
+
+
+def test_the_hopeless_are_stopped_and_told(
+    place: Path, tmp_path: Path, hopeless_when_odd: None
+) -> None:
+    listener = Listener()
+    found = search.run(settings(place), tmp_path / "s.journal", listener)
+    stopped = [t for t in found.trials if t.state == "stopped"]
+    assert stopped
+    assert set(states(found)) == {"complete", "stopped"}
+    assert len(listener.trials_finished) == len(found.trials) == 15
+    for trial in stopped:
+        assert trial.message.startswith("stopped after 2 of 4 steps: 1% chance")
+        assert [point["step"] for point in trial.provenance["curve"]] == [2]
+        assert trial.provenance["steps"] == 2
+        assert trial.objectives == {}
+        assert trial.number not in found.front
+        assert "score" not in trial.measurements
+        assert trial.measurements["seconds"].value > 0
+    assert not any(t.origin.startswith("baseline") for t in stopped)
+    assert {f.stem for f in weights.folder(tmp_path / "s.journal").iterdir()} == {
+        str(number) for number in found.front
+    }
+
+
+def test_all_are_trained_when_asked_to(
+    place: Path, tmp_path: Path, hopeless_when_odd: None
+) -> None:
+    given = settings(place, early_stopping=False)
+    assert set(states(search.run(given, tmp_path / "s.journal", Listener()))) == {"complete"}
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random"])
+def test_other_samplers_bear_with_what_was_stopped(
+    place: Path, tmp_path: Path, hopeless_when_odd: None, sampler: str
+) -> None:
+    given = settings(place, sampler=sampler, trials=20)
+    found = search.run(given, tmp_path / "s.journal", Listener())
+    assert states(found).count("stopped") > 0
+    assert len({t.digest for t in found.trials}) == 20
+
+
+def test_an_end_between_the_rungs_loses_no_pack(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = search.run(settings(place), tmp_path / "whole.journal", Listener())
+    path = tmp_path / "s.journal"
+    trained: list[tuple[int, int]] = []
+    original = search.RungTraining._announce
+
+    def announce(self: Any, configurations: Any, rung: Any) -> None:
+        trained.append((rung.end, len(configurations)))
+        original(self, configurations, rung)
+
+    monkeypatch.setattr(search.RungTraining, "_announce", announce)
+
+    class Impatient(Listener):
+        def stop_requested(self) -> bool:
+            return True
+
+    for _ in range(30):
+        before = len(trained)
+        try:
+            found = search.run(settings(place), path, Impatient())
+            break
+        except Interrupted:
+            assert len(trained) == before + 1, "one pack, and it is kept"
+    assert results.snapshot(path).front == whole.front
+    assert [t.digest for t in found.trials] == [t.digest for t in whole.trials]
+    for mine, theirs in zip(found.trials, whole.trials, strict=True):
+        assert {n: m.value for n, m in mine.objectives.items()} == {
+            n: m.value for n, m in theirs.objectives.items()
+        }
+    assert sum(width for end, width in trained if end == 2) == 15
+    assert sum(width for end, width in trained if end == 4) == 15

@@ -15,6 +15,7 @@ from autopeft.errors import MissingError, UsageError
 from autopeft.evaluate import Evaluator
 from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS, Settings
 from autopeft.training.batches import Split, tokenize
+from autopeft.training.heap import keep_freed_memory
 from autopeft.training.loop import Protocol
 from autopeft.training.memory import MemoryModel, Shape
 from autopeft.training.pack import Pack
@@ -72,6 +73,7 @@ def build(settings: Settings, *, note: Note = lambda text: None) -> Workbench:
     if metric not in task.metrics:
         raise catalog.unknown("metric", metric, list(task.metrics))
     device = choose_device(settings.device)
+    keep_freed_memory()
     note("loading the model")
     loaded = checkpoint.load(
         settings.model,

@@ -6,7 +6,8 @@ Every side trains the same LoRA configurations from the same initial weights on 
 with AdamW: HF peft in a plain loop, HF peft in HF Trainer (one configuration), one pack of all, the
 packs that the planner chooses, with the trunk's outputs kept as a search keeps them from the second
 epoch on, and packs of one. `floor` is the frozen base alone, forward, and backward down to the
-lowest adapted layer. Rounds alternate between the sides, and medians are compared. Printed per
+lowest adapted layer. All sides have the heap as a search sets it (`training/heap.py`). Rounds
+alternate between the sides, and medians are compared. Printed per
 shape: ms per configuration and step, ratios, and the largest difference between the losses.
 """
 
@@ -33,6 +34,7 @@ import transformers
 from autopeft import catalog, checkpoint
 from autopeft.discovery import discover
 from autopeft.training.batches import Split
+from autopeft.training.heap import keep_freed_memory
 from autopeft.training.pack import Job, Pack
 from autopeft.training.pack_load import load_of
 from autopeft.training.pack_timer import timer
@@ -291,6 +293,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    keep_freed_memory()
     loaded = checkpoint.load(
         "", architecture="AutoModelForSequenceClassification", outputs=CLASSES, device=device
     )

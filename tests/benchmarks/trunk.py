@@ -24,6 +24,7 @@ import torch
 
 from autopeft import catalog, checkpoint
 from autopeft.discovery import discover
+from autopeft.training.heap import keep_freed_memory
 from autopeft.training.trunk import Trunk
 from autopeft.training.trunk_cache import TrunkCache
 from tests.benchmarks.packed import CLASSES, SHAPES, Bench, configurations, packed_runner, timed
@@ -100,6 +101,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    keep_freed_memory()
     cases: list[dict[str, Any]] = []
     for shape, bench in benches(options.shape or list(SHAPES), options.width, device):
         found = compare(bench, options.steps, options.rounds)

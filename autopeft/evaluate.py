@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft import budget
 from autopeft.checkpoint import Checkpoint
+from autopeft.errors import UsageError
+from autopeft.training.cuda_memory import measure
 from autopeft.training.device_memory import room
 from autopeft.training.loop import Protocol, Trained, train
-from autopeft.training.memory import MemoryModel, measure
+from autopeft.training.memory import MemoryModel
 from autopeft.training.pack import Job, Pack
 from autopeft.training.pack_load import Load, load_of
 from autopeft.training.planner import Planner
@@ -57,6 +59,14 @@ class Evaluator:
     memory: MemoryModel
     planner: Planner
     trunk_cache: TrunkCache
+    needs_memory: bool = True
+    """Whether an objective or a limit is about memory."""
+
+    @property
+    def measures_memory(self) -> bool:
+        """Whether memory is measured: on a GPU, with the base as it is loaded."""
+        on_gpu = self.checkpoint.device.type == "cuda"
+        return on_gpu and self.memory.target.precision == self.checkpoint.dtype
 
     def before_training(self, configuration: Configuration) -> Outcome:
         """Everything known without training: counts, and the predicted memory."""
@@ -68,9 +78,18 @@ class Evaluator:
                 "published": Measured(count.published),
                 "frozen": Measured(self.backbone.parameters),
                 "head": Measured(self.backbone.head_parameters),
-                "memory_predicted": Measured(self.memory.predict(configuration)),
+                **self._predicted(configuration),
             },
         )
+
+    def _predicted(self, configuration: Configuration) -> dict[str, Measured]:
+        """Predicted peak memory; left out where it is not needed and cannot be predicted."""
+        try:
+            return {"memory_predicted": Measured(self.memory.predict(configuration))}
+        except UsageError:
+            if self.needs_memory:
+                raise
+            return {}
 
     def plan(self, configurations: Sequence[Configuration]) -> list[list[int]]:
         """Packs, as positions in the list."""
@@ -182,12 +201,12 @@ class Evaluator:
         }
 
     def _measured(self, configuration: Configuration) -> dict[str, Measured]:
-        """Peak memory of training the configuration alone, where there is a GPU to measure on."""
-        if self.checkpoint.device.type != "cuda":
+        """Peak memory of training the configuration alone, where it can be measured."""
+        if not self.measures_memory:
             return {}
         pack = self._pack([Job(configuration, 0)])
         allocated, reserved = measure(
-            self.checkpoint.model, pack, self.task, shape=self.memory.shape
+            self.checkpoint.model, pack, self.task, target=self.memory.target
         )
         # The cache of the search is on the device too, and no training alone would hold it.
         held = self.trunk_cache.held(self.checkpoint.device)
@@ -220,7 +239,9 @@ class Evaluator:
             "device": str(self.checkpoint.device),
             "dtype": self.checkpoint.dtype,
             "pack": runs[0].pack,
-            "memory_shape": [self.memory.shape.rows, self.memory.shape.length],
+            "memory_shape": [self.memory.target.rows, self.memory.target.length],
+            "memory_precision": self.memory.target.precision,
+            "gradient_checkpointing": self.memory.target.checkpointing,
             "curve": curve,
             "predictions": runs[0].rungs[-1].predictions.tolist(),
         }

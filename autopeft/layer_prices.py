@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from autopeft.evaluate import Evaluator
 from autopeft.optimiser.problem import Price
-from autopeft.training.saved_bytes import STATE_BYTES
 from autopeft.types import Configuration, Measured, Objective, Outcome, Placement
 
 NOTHING = Configuration((), 0.0)
@@ -20,8 +19,8 @@ NOTHING = Configuration((), 0.0)
 class Prices:
     """Counts and predicted memory for the known objectives of a study.
 
-    A layer contributes its parameters, its parameters as published, and the bytes that autograd
-    saves in it: when it is the lowest adapted layer, and when a lower one is adapted too.
+    A layer contributes its parameters, its parameters as published, and what the memory model needs
+    to put it together with the others.
     """
 
     def __init__(
@@ -39,26 +38,23 @@ class Prices:
         self._weighs = math.isfinite(memory) or any(o.stage == "probe" for o in known)
 
     def of_layer(self, layer: int, placements: Sequence[Placement]) -> tuple[float, ...]:
-        """Parameters, published parameters, and bytes as lowest and as entered layer."""
+        """Parameters, published parameters, and the number that stands for the content."""
         evaluator = self._evaluator
         counts = [
             evaluator.modules[p.module].count(evaluator.backbone.site(p.site), p.settings)
             for p in placements
         ]
-        placed = [(p.site.partition(".")[2], p) for p in placements]
-        memory = evaluator.memory
         return (
             sum(count.parameters for count in counts),
             sum(count.published for count in counts),
-            memory.layer_bytes(False, placed) if self._weighs and placed else 0,
-            memory.layer_bytes(True, placed) if self._weighs else 0,
+            evaluator.memory.content(layer, placements),
         )
 
     def total(self, layers: Sequence[int], parts: NDArray[np.float64]) -> list[Price]:
-        """Prices of configurations; `parts` has shape m x layers x 4."""
+        """Prices of configurations; `parts` has shape m x layers x 3."""
         trained, published = parts[:, :, 0].sum(axis=1), parts[:, :, 1].sum(axis=1)
-        needed = self._memory(layers, parts) if self._weighs else 0 * trained
-        rows = zip(trained.tolist(), published.tolist(), needed.tolist(), strict=True)
+        needed = self._memory(layers, parts[:, :, 2]) if self._weighs else [0] * len(parts)
+        rows = zip(trained.tolist(), published.tolist(), needed, strict=True)
         return [self._price(*map(round, row)) for row in rows]
 
     def _price(self, trained: int, published: int, needed: int) -> Price:
@@ -75,26 +71,17 @@ class Prices:
         costs = tuple(objective.value(outcome).value for objective in self._known)
         return Price(costs, trained, True)
 
-    def _memory(self, layers: Sequence[int], parts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Bytes at the peak of training; of a configuration without modules, anything."""
-        evaluator = self._evaluator
-        trained, lowest, entered = parts[:, :, 0], parts[:, :, 2], parts[:, :, 3]
-        rows, first = np.arange(len(parts)), (trained > 0).argmax(axis=1)
-        above = np.arange(len(layers)) > first[:, None]
-        saved = lowest[rows, first] + (entered * above).sum(axis=1)
-        bare = self._bare
-        bare = bare * ~np.isin(np.arange(len(bare)), layers)
-        below = np.array(layers)[first, None] < np.arange(len(bare))
-        saved = saved + (bare * below).sum(axis=1) + evaluator.memory.outside_bytes(True)
-        held = evaluator.backbone.head_parameters + trained.sum(axis=1)
-        total: NDArray[np.float64] = evaluator.memory.frozen_bytes + STATE_BYTES * held + saved
-        return total
+    def _memory(self, layers: Sequence[int], contents: NDArray[np.float64]) -> list[int]:
+        """Bytes at the peak of training."""
+        whole = np.repeat(self._bare[None], len(contents), axis=0)
+        whole[:, layers] = contents
+        return [parts.total for parts in self._evaluator.memory.all_parts(whole)]
 
     @cached_property
-    def _bare(self) -> NDArray[np.float64]:
-        """Bytes saved by every layer of the backbone when nothing is placed in it."""
-        evaluator = self._evaluator
-        return np.full(len(evaluator.backbone.layers), evaluator.memory.layer_bytes(True, ()))
+    def _bare(self) -> NDArray[np.int64]:
+        """Every layer of the backbone with nothing placed in it."""
+        memory = self._evaluator.memory
+        return np.array(memory.contents(NOTHING), dtype=np.int64)
 
     @cached_property
     def _constant(self) -> Mapping[str, Measured]:
@@ -105,7 +92,7 @@ class Prices:
 def prices(
     evaluator: Evaluator, known: Sequence[Objective], *, parameters: int, memory: float
 ) -> Prices | None:
-    """Prices by layer, or None where layers are no single stack: memory does not add up."""
-    if len({path.rsplit(".", 1)[0] for path in evaluator.backbone.layers}) > 1:
+    """Prices by layer, or None where memory is not put together from layers."""
+    if not evaluator.memory.composable:
         return None
     return Prices(evaluator, known, parameters=parameters, memory=memory)

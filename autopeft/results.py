@@ -117,7 +117,8 @@ def within_limits(measured: Mapping[str, Measured], facts: Mapping[str, Any]) ->
     if "trainable" not in measured:
         return True
     allowed = facts["budget_percent"] / 100 * measured["frozen"].value
-    memory = measured.get("memory_measured", measured["memory_predicted"]).value
+    known = measured.get("memory_measured", measured.get("memory_predicted"))
+    memory = known.value if known else 0.0
     limit = facts["memory_limit"] or math.inf
     return measured["trainable"].value <= allowed and memory <= limit
 

@@ -46,6 +46,10 @@ class Settings:
     train_batch: int = 0
     """Rows for which peak memory is stated; 0 for `batch`."""
     train_length: int = 0
+    train_precision: str = ""
+    """Of the frozen weights in the training that memory is stated for; empty for `dtype`."""
+    gradient_checkpointing: bool = False
+    """Whether that training computes layers again instead of keeping what they made."""
     validation_rows: int = 400
     train_rows: int = 0
     pack: int = 0

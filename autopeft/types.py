@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -74,10 +75,11 @@ class Backbone:
 
     def site(self, name: str) -> Site:
         """The site of that name; KeyError when the backbone has none."""
-        for site in self.sites:
-            if site.name == name:
-                return site
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Site]:
+        return {site.name: site for site in self.sites}
 
 
 @dataclass(frozen=True)

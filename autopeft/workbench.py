@@ -17,7 +17,8 @@ from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS
 from autopeft.training.batches import Split, tokenize
 from autopeft.training.heap import keep_freed_memory
 from autopeft.training.loop import Protocol
-from autopeft.training.memory import MemoryModel, Shape
+from autopeft.training.memory import MemoryModel
+from autopeft.training.memory_target import target_of
 from autopeft.training.pack import Pack
 from autopeft.training.pack_timer import timer
 from autopeft.training.planner import Planner
@@ -163,7 +164,6 @@ def _assemble(
 ) -> Workbench:
     modules = catalog.modules.all()
     protocol = protocol_of(settings, loaded)
-    shape = Shape(settings.train_batch or protocol.batch, settings.train_length or protocol.length)
     splits = [
         tokenize(
             examples,
@@ -175,7 +175,14 @@ def _assemble(
         )
         for name, examples in (("train", data.train), ("validation", data.validation))
     ]
-    memory = MemoryModel(loaded.model, backbone, modules, loaded.head, shape)
+    target = target_of(
+        settings,
+        protocol,
+        dtype=loaded.dtype,
+        device=loaded.device.type,
+        inputs=loaded.tokenizer.model_input_names,
+    )
+    memory = MemoryModel(loaded.model, backbone, modules, loaded.head, target, task)
     evaluator = Evaluator(
         checkpoint=loaded,
         backbone=backbone,
@@ -201,6 +208,7 @@ def _assemble(
             fixed=bool(settings.pack),
         ),
         trunk_cache=trunk_cache_of(settings, backbone),
+        needs_memory=bool(settings.memory) or "peak_memory" in settings.objectives,
     )
     return Workbench(settings, data, task, loaded, backbone, modules, evaluator)
 

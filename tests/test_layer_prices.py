@@ -14,17 +14,19 @@ from autopeft.evaluate import Evaluator
 from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.problem import Problem
 from autopeft.space_expansion import expand
-from autopeft.training.memory import MemoryModel, Shape
+from autopeft.training.memory import MemoryModel
+from autopeft.training.memory_target import Target
 from tests import tiny_models
 
 MODULES = catalog.modules.all()
+TASK = catalog.tasks.load("text_classification")
 KNOWN = [catalog.objectives.load(name) for name in ("trainable_parameters", "peak_memory")]
 
 
 def evaluator(family):
     model = tiny_models.frozen(family, layers=3)
     backbone = discover(model, catalog.backbones.all(), name=family)
-    memory = MemoryModel(model, backbone, MODULES, (), Shape(4, 8))
+    memory = MemoryModel(model, backbone, MODULES, (), Target(4, 8), TASK)
     found = Evaluator.__new__(Evaluator)
     for name, value in {"backbone": backbone, "modules": MODULES, "memory": memory}.items():
         object.__setattr__(found, name, value)
@@ -84,5 +86,6 @@ def test_both_ways_give_the_same_prices_and_identities(bert, name):
 
 def test_layers_that_are_no_single_stack_are_counted_whole(bert):
     paths = tuple(f"{'encoder' if i else 'decoder'}.{i}" for i in range(3))
-    split = SimpleNamespace(backbone=replace(bert.backbone, layers=paths))
-    assert layer_prices.prices(split, KNOWN, parameters=1, memory=math.inf) is None
+    memory = replace(bert.memory, backbone=replace(bert.backbone, layers=paths))
+    found = SimpleNamespace(memory=memory)
+    assert layer_prices.prices(found, KNOWN, parameters=1, memory=math.inf) is None

@@ -67,6 +67,7 @@ def _head(trial: TrialRecord) -> str:
 def _memory(results: Results, trial: TrialRecord) -> str:
     shape = trial.provenance.get("memory_shape")
     batch = f" for {shape[0]} rows of {shape[1]} tokens" if shape else ""
+    batch += ", layers checkpointed" if trial.provenance.get("gradient_checkpointing") else ""
     found = [
         f"{bytes_text(value)} {word}"
         for word in ("measured", "predicted")

@@ -96,5 +96,17 @@ Dtype = Annotated[
         help="Type of the frozen weights [default: float32 on a CPU, bfloat16 on a GPU]",
     ),
 ]
+TrainPrecision = Annotated[
+    str,
+    option(
+        "--train-precision",
+        metavar="NAME",
+        help="Frozen weights that memory is stated for: a dtype, 8bit or 4bit [default: --dtype]",
+    ),
+]
+Checkpointing = Annotated[
+    bool,
+    option("--gradient-checkpointing", help="State memory for training that recomputes layers"),
+]
 Offline = Annotated[bool, option("--offline", help="Use no network: only what is here already")]
 Quiet = Annotated[bool, option("-q", "--quiet", help="No progress on stderr")]

@@ -97,6 +97,8 @@ def search(
             help="Tokens that memory is stated for [default: --length]",
         ),
     ] = 0,
+    train_precision: options.TrainPrecision = "",
+    gradient_checkpointing: options.Checkpointing = False,
     validation_rows: Annotated[
         int, option("--validation-rows", metavar="N", help="Most rows to score on [default: 400]")
     ] = 400,
@@ -175,6 +177,8 @@ def search(
         length=length,
         train_batch=train_batch,
         train_length=train_length,
+        train_precision=train_precision,
+        gradient_checkpointing=gradient_checkpointing,
         validation_rows=validation_rows,
         train_rows=train_rows,
         pack=pack,

@@ -1,253 +1,183 @@
-"""Memory of really training one configuration alone: predicted by accounting, or measured.
+"""Peak memory of really training one configuration alone, predicted without training it.
 
-Predicted = frozen weights + trained weights with gradient and two Adam moments + every tensor that
-autograd saves for the backward pass. What a layer saves depends on which modules are in it and on
-whether a gradient flows into it, and grows linearly with rows and module sizes; each such case is
-read once from a real forward pass and kept, so that predicting a configuration costs microseconds.
-Temporaries of single kernels are not counted.
+The real training step of a pack of one runs without data while a tape records every storage
+(`memory_trace`). It is recorded a layer at a time, once for each set of module types that occurs in
+a layer (`layer_recorder`), and a configuration is put together from its layers: no recording for
+one that differs from those before in sizes only. What cannot be taken apart is recorded whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
 
-import torch
+import numpy as np
 from torch import nn
 
-from autopeft.training.pack import Job, Pack
-from autopeft.training.saved_bytes import STATE_BYTES
+from autopeft.errors import UsageError
+from autopeft.training import optimiser_memory
+from autopeft.training.cuda_memory import workspace_bytes
+from autopeft.training.frozen_memory import frozen_bytes, kinds_of
+from autopeft.training.layer_recorder import Recorder
+from autopeft.training.layer_stack import Content, LayerStack, Numbers, Step
+from autopeft.training.live_storages import levels
+from autopeft.training.memory_target import Target
+from autopeft.training.optimiser_memory import OptimiserMemory
+from autopeft.training.period import BLOCK, NotComposable, rounded
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
-
-OUTSIDE = -1
-"""Stands for everything above the layers: pooling, head and loss."""
-PROBE_ROWS = (2, 4)
-
-Signature = tuple[bool, frozenset[tuple[str, str]]]
-"""Whether a gradient flows into the layer, and the (role, module type) pairs in it."""
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The batch that memory is stated for."""
+class Parts:
+    """Peak memory in bytes, by what it is for."""
 
-    rows: int
-    length: int
+    frozen: int
+    trained: int
+    """Weights and buffers of the modules and of the head."""
+    optimiser: int
+    """Its state."""
+    step: int
+    """Activations, gradients and temporaries at the peak of a step."""
+    workspace: int
+    """Of the matrix library on a GPU."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.frozen + self.trained + self.optimiser + self.step + self.workspace
 
 
 @dataclass
 class MemoryModel:
-    """Predicts peak memory in bytes for one backbone at one batch shape."""
+    """Predicts peak memory in bytes for one backbone at one target.
+
+    Raises (all methods that predict):
+        UsageError: what the model allocates depends on its data.
+    """
 
     model: nn.Module
     backbone: Backbone
     modules: Mapping[str, PeftModule]
     head: Sequence[str]
-    shape: Shape
-    _layers: dict[Signature, int] = field(default_factory=dict)
-    _slopes: dict[tuple[str, str, bool], float] = field(default_factory=dict)
-    _outside: dict[bool, int] = field(default_factory=dict)
-    frozen_bytes: int = 0
-
-    def __post_init__(self) -> None:
-        self.frozen_bytes = sum(p.numel() * p.element_size() for p in self.model.parameters())
+    target: Target
+    task: Task
+    _whole: dict[object, Parts] = field(default_factory=dict)
+    _refusal: UsageError | None = None
 
     def predict(self, configuration: Configuration) -> int:
-        """Bytes at the peak of training the configuration alone."""
-        trained = self.backbone.head_parameters + sum(
-            self.modules[p.module].count(self.backbone.site(p.site), p.settings).parameters
-            for p in configuration.placements
-        )
-        return self.frozen_bytes + STATE_BYTES * trained + self.saved(configuration)
+        """Bytes allocated at the peak of training the configuration alone."""
+        return self.parts(configuration).total
 
-    def saved(self, configuration: Configuration) -> int:
-        """Bytes that autograd saves for the backward pass."""
-        if len({path.rsplit(".", 1)[0] for path in self.backbone.layers}) > 1:
-            return sum(self._probe(configuration).values())
-        by_layer: dict[int, list[tuple[str, Placement]]] = {}
+    def parts(self, configuration: Configuration) -> Parts:
+        """The same by what it is for."""
+        return self.all_parts(np.array([self.contents(configuration)]))[0]
+
+    def all_parts(self, contents: Numbers) -> list[Parts]:
+        """The same of many configurations, given as numbers of layer contents [N, layers]."""
+        if self._refusal is not None:
+            raise self._refusal
+        try:
+            return self._predicted(contents)
+        except UsageError as error:
+            self._refusal = error
+            raise
+
+    def contents(self, configuration: Configuration) -> list[int]:
+        """A number for what each layer holds; equal for equal contents."""
+        placed: list[list[Placement]] = [[] for _ in self.backbone.layers]
         for placement in configuration.placements:
-            index, _, role = placement.site.partition(".")
-            by_layer.setdefault(int(index), []).append((role, placement))
-        lowest = min(by_layer, default=len(self.backbone.layers))
-        total = self.outside_bytes(lowest < len(self.backbone.layers))
-        for layer in range(lowest, len(self.backbone.layers)):
-            total += self.layer_bytes(layer > lowest, by_layer.get(layer, ()))
-        return total
+            placed[self.backbone.site(placement.site).layer].append(placement)
+        return [self.content(layer, here) for layer, here in enumerate(placed)]
 
-    def layer_bytes(self, entered: bool, placed: Sequence[tuple[str, Placement]]) -> int:
-        """Bytes saved by a layer with these (role, placement) pairs; entered by a gradient?"""
-        signature = (entered, frozenset((role, p.module) for role, p in placed))
-        if signature not in self._layers:
-            self._learn(signature[1])
-        extra = sum(
-            self._slope(role, p.module, entered)
-            * (int(p.settings[self.modules[p.module].size]) - 1)
-            for role, p in placed
+    def content(self, layer: int, placements: Sequence[Placement]) -> int:
+        """The number of a layer with these placements."""
+        found = []
+        inside = False
+        for placement in placements:
+            site = self.backbone.site(placement.site)
+            size = int(placement.settings[self.modules[placement.module].size])
+            found.append((site.role, placement.module, size))
+            inside |= site.kind != "layer"
+        found.sort()
+        pairs = tuple((role, module) for role, module, _ in found)
+        sizes = tuple(size for _, _, size in found)
+        return self._stack.number(Content(self._kinds[layer], pairs, sizes, inside))
+
+    def recorded(self, configuration: Configuration) -> Parts:
+        """A prediction from a recording of the whole model: seconds instead of microseconds."""
+        key = frozenset((p.site, p.module, *p.settings.items()) for p in configuration.placements)
+        if key not in self._whole:
+            found = self.recorder.whole(configuration)
+            trained = [rounded(t.nbytes, self.block) for t in found.pack.parameters()]
+            buffers = sum(rounded(t.nbytes, self.block) for t in found.pack.buffers())
+            end, most = levels(found.events, self.block)
+            row = most, end, len(trained), sum(trained), max(trained, default=0), buffers
+            self._whole[key] = self._parts(Step(*(np.array([number]) for number in row)))[0]
+        return self._whole[key]
+
+    def _predicted(self, contents: Numbers) -> list[Parts]:
+        if self.composable:
+            try:
+                return self._parts(self._stack.step(contents))
+            except NotComposable:
+                self.composable = False
+        return [self.recorded(self._configuration(row)) for row in contents.tolist()]
+
+    def _parts(self, step: Step) -> list[Parts]:
+        workspace = workspace_bytes() if self.target.device == "cuda" else 0
+        updating = step.end + self.optimiser.peak(step.count, step.trained, step.largest)
+        rows = zip(
+            (step.trained + step.buffers).tolist(),
+            self.optimiser.state(step.trained).tolist(),
+            np.maximum(step.most, updating).tolist(),
+            strict=True,
         )
-        return self._layers[signature] + round(extra)
+        return [Parts(self.frozen, *row, workspace) for row in rows]
 
-    def outside_bytes(self, entered: bool) -> int:
-        """Bytes saved above the layers, with or without a gradient that flows into them."""
-        if entered not in self._outside:
-            top = self.backbone.sites[-1]
-            placed = [(top.role, _module_for(top.kind, self.modules))] if entered else []
-            probed = self._probe(self._everywhere(dict.fromkeys(placed, 1)))
-            self._outside[entered] = probed[OUTSIDE]
-        return self._outside[entered]
+    def _configuration(self, contents: Sequence[int]) -> Configuration:
+        """A configuration with those contents of its layers."""
+        placed = []
+        for layer, number in enumerate(contents):
+            content = self._stack.contents[number]
+            for (role, module), size in zip(content.pairs, content.sizes, strict=True):
+                piece = self.modules[module]
+                settings = {**piece.defaults, piece.size: size}
+                placed.append(Placement(f"{layer}.{role}", module, settings))
+        return Configuration(tuple(placed), 1e-3)
 
-    def _learn(self, pairs: frozenset[tuple[str, str]]) -> None:
-        """Probe the modules in every layer: the first layer is not entered, the second is."""
-        marker = {} if pairs else {self._marker(): 1}
-        probed = self._probe(self._everywhere(dict.fromkeys(pairs, 1), bottom=marker))
-        if pairs:
-            self._layers[False, pairs] = probed[0]
-        self._layers[True, pairs] = probed.get(1, probed[0])
+    # --- what stays ---------------------------------------------------------------------------
 
-    def _slope(self, role: str, module: str, entered: bool) -> float:
-        """Bytes per unit of size."""
-        key = (role, module, entered)
-        if key not in self._slopes:
-            small, large = (
-                self._probe(self._everywhere({(role, module): size})) for size in (1, 9)
-            )
-            for flag, layer in ((False, 0), (True, min(1, len(self.backbone.layers) - 1))):
-                self._slopes[role, module, flag] = (large[layer] - small[layer]) / 8
-        return self._slopes[key]
+    @property
+    def block(self) -> int:
+        """Bytes that the allocator rounds up to."""
+        return BLOCK[self.target.device]
 
-    def _marker(self) -> tuple[str, str]:
-        """A module on the output of the bottom layer, so that a gradient enters the next."""
-        site = next(s for s in self.backbone.sites if s.kind == "layer")
-        return site.role, _module_for("layer", self.modules)
+    @cached_property
+    def composable(self) -> bool:
+        """Whether configurations are put together from layers: fast, and many at once."""
+        return len({path.rpartition(".")[0] for path in self.backbone.layers}) == 1
 
-    def _everywhere(
-        self,
-        sizes: Mapping[tuple[str, str], int],
-        *,
-        bottom: Mapping[tuple[str, str], int] | None = None,
-    ) -> Configuration:
-        """The modules in every layer, and those of `bottom` in the lowest one."""
-        placements = []
-        for site in self.backbone.sites:
-            for (role, module), size in {**sizes, **(bottom or {})}.items():
-                wanted = (role, module) in sizes or site.layer == 0
-                if site.role == role and wanted:
-                    piece = self.modules[module]
-                    settings = {**piece.defaults, piece.size: size}
-                    placements.append(Placement(site.name, module, settings))
-        return Configuration(tuple(placements), 1e-3)
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Where recordings are made."""
+        given = self.model, self.backbone, self.modules, self.head, self.target, self.task
+        return Recorder(*given)
 
-    def _probe(self, configuration: Configuration) -> dict[int, int]:
-        """Bytes saved by layer index at the stated rows, extrapolated from two small batches."""
-        small, large = (self._saved_by_layer(configuration, rows) for rows in PROBE_ROWS)
-        few, many = PROBE_ROWS
-        return {
-            layer: round(
-                small.get(layer, 0)
-                + (large.get(layer, 0) - small.get(layer, 0))
-                / (many - few)
-                * (self.shape.rows - few)
-            )
-            for layer in (*range(len(self.backbone.layers)), OUTSIDE)
-        }
+    @cached_property
+    def frozen(self) -> int:
+        """Bytes of the frozen weights."""
+        return frozen_bytes(self.model, self.backbone, self.target, self.block)
 
-    def _saved_by_layer(self, configuration: Configuration, rows: int) -> dict[int, int]:
-        pack = Pack(
-            self.model, self.backbone, [Job(configuration, 0)], modules=self.modules, head=self.head
-        )
-        meter = _Meter(self.model, self.backbone, pack)
-        device = next(self.model.parameters()).device
-        ids = torch.ones((rows, self.shape.length), dtype=torch.long, device=device)
-        batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        with pack.attached(self.model), meter.attached():
-            logits = pack.logits(self.model, batch)
-            target = torch.zeros(rows, dtype=torch.long, device=device)
-            nn.functional.cross_entropy(logits[0].float(), target)
-        return meter.bytes
+    @cached_property
+    def optimiser(self) -> OptimiserMemory:
+        """State and peak of the optimiser."""
+        return optimiser_memory.fitted(self.block)
 
+    @cached_property
+    def _stack(self) -> LayerStack:
+        return LayerStack(self.recorder, self.block)
 
-class _Meter:
-    """Counts the storages that autograd saves, once each, by the layer that is running."""
-
-    def __init__(self, model: nn.Module, backbone: Backbone, pack: Pack) -> None:
-        self.bytes: dict[int, int] = {}
-        self._layers = [model.get_submodule(path) for path in backbone.layers]
-        parameters = [*model.parameters(), *model.buffers(), *pack.parameters(), *pack.buffers()]
-        self._seen = {p.untyped_storage().data_ptr() for p in parameters}
-        self._kept: list[torch.Tensor] = []
-        self._layer = OUTSIDE
-
-    def attached(self) -> Any:
-        """A context in which saved tensors are counted."""
-        stack = ExitStack()
-        for index, layer in enumerate(self._layers):
-            opened = layer.register_forward_pre_hook(self._open(index), with_kwargs=True)
-            closed = layer.register_forward_hook(self._close)
-            stack.callback(opened.remove)
-            stack.callback(closed.remove)
-        stack.enter_context(torch.autograd.graph.saved_tensors_hooks(self._save, _identity))
-        return stack
-
-    def _open(self, index: int) -> Any:
-        def note(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            shared = [*args[1:], *(v for k, v in kwargs.items() if k != "hidden_states")]
-            self._share(shared)
-            self._layer = index
-
-        return note
-
-    def _close(self, *_: Any) -> None:
-        self._layer = OUTSIDE
-
-    def _share(self, given: Sequence[Any]) -> None:
-        """Masks and positions serve every layer: they count once, and as outside."""
-        for value in given:
-            if isinstance(value, (tuple, list)):
-                self._share(value)
-            elif isinstance(value, torch.Tensor):
-                self._save(value)
-
-    def _save(self, tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in self._seen:
-            self._seen.add(storage.data_ptr())
-            self._kept.append(tensor.detach())
-            self.bytes[self._layer] = self.bytes.get(self._layer, 0) + storage.nbytes()
-        return tensor
-
-
-def _identity(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor
-
-
-def _module_for(kind: str, modules: Mapping[str, PeftModule]) -> str:
-    return next(name for name, piece in sorted(modules.items()) if piece.kind == kind)
-
-
-def measure(
-    model: nn.Module, pack: Pack, task: Task, *, shape: Shape, steps: int = 3
-) -> tuple[int, int]:
-    """Bytes allocated and reserved at the peak of a few real steps on a CUDA device.
-
-    Args:
-        model: the frozen base, on the device.
-        pack: one job.
-        task: its loss.
-        shape: rows and length of the batch.
-        steps: optimiser steps; the moments exist from the first on.
-    """
-    from autopeft.training.packed_adamw import PackedAdamW
-
-    device = next(model.parameters()).device
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
-    optimiser = PackedAdamW(list(pack.parameters()), torch.zeros(pack.count, device=device))
-    ids = torch.ones((shape.rows, shape.length), dtype=torch.long, device=device)
-    labels = torch.zeros(shape.rows, dtype=torch.long, device=device)
-    with pack.attached(model):
-        for _ in range(steps):
-            logits = pack.logits(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
-            task.loss(logits, labels).sum().backward()
-            optimiser.step()
-    return torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
+    @cached_property
+    def _kinds(self) -> tuple[int, ...]:
+        return kinds_of(self.model, self.backbone)

@@ -1,0 +1,55 @@
+"""Operations on the meta device, remembered by the shapes that they were given.
+
+Finding the shape of a result takes torch up to a millisecond, making a tensor of it takes
+microseconds; a model gives few operations ever new shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import torch
+
+Form = tuple[tuple[int, ...], tuple[int, ...], torch.dtype]
+"""Shape, stride and type of a tensor."""
+
+
+class MetaKernels:
+    """Runs operations; those that make new tensors run once for each set of shapes."""
+
+    def __init__(self) -> None:
+        self._forms: dict[Hashable, tuple[Form, ...] | None] = {}
+        """None for an operation that gives anything but new tensors."""
+
+    def __call__(self, func: Any, args: Sequence[Any], kwargs: Any) -> Any:
+        """What the operation gives."""
+        key = func, _key(args), _key(tuple(kwargs.items()))
+        forms = self._forms.get(key)
+        if forms is not None:
+            made = [torch.empty_strided(*form[:2], dtype=form[2], device="meta") for form in forms]
+            return made[0] if len(func._schema.returns) == 1 else tuple(made)
+        output = func(*args, **kwargs)
+        if key not in self._forms:
+            self._forms[key] = _forms(output, [*args, *kwargs.values()])
+        return output
+
+
+def _key(given: Any) -> Hashable:
+    if isinstance(given, torch.Tensor):
+        return tuple(given.shape), given.stride(), given.dtype, given.is_meta
+    if isinstance(given, (tuple, list)):
+        return tuple(_key(one) for one in given)
+    return type(given), given
+
+
+def _forms(output: Any, given: Sequence[Any]) -> tuple[Form, ...] | None:
+    """Forms of the results, when each is a new tensor."""
+    results = output if isinstance(output, tuple) else (output,)
+    if not all(isinstance(one, torch.Tensor) and one.is_meta for one in results):
+        return None
+    storages = [one.untyped_storage()._cdata for one in results]
+    before = {one.untyped_storage()._cdata for one in given if isinstance(one, torch.Tensor)}
+    if before & set(storages) or len(set(storages)) < len(storages):
+        return None
+    return tuple((tuple(one.shape), one.stride(), one.dtype) for one in results)

@@ -1,0 +1,46 @@
+"""Ground truth: what the CPU allocator handed out in one real training step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from autopeft.training.checkpointing import checkpointed
+from autopeft.training.loop import train_step
+from autopeft.training.memory import MemoryModel
+from autopeft.training.memory_target import stated_batch
+from autopeft.training.pack import Job, Pack
+from autopeft.training.packed_adamw import PackedAdamW
+from autopeft.types import Configuration
+
+
+def step_peak(model: Any, memory: MemoryModel, configuration: Configuration) -> int:
+    """Most bytes above the start of the second step, from the profiler's allocation events."""
+    target = memory.target
+    jobs = [Job(configuration, 0)]
+    pack = Pack(model, memory.backbone, jobs, modules=memory.modules, head=memory.head)
+    optimiser = PackedAdamW(list(pack.parameters()), torch.zeros(1))
+    labels = torch.zeros(target.rows, dtype=torch.long)
+    split = stated_batch(target, labels, torch.device("cpu"))
+
+    def step() -> None:
+        rows = list(range(target.rows))
+        train_step(model, pack, optimiser, memory.task, split=split, indices=rows)
+
+    with checkpointed(model, memory.backbone, target.checkpointing), pack.attached(model):
+        step()
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+            step()
+    return _peak(profiled)
+
+
+def _peak(profiled: Any) -> int:
+    events = profiled.profiler.kineto_results.events()
+    changes = [event for event in events if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(changes, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most

@@ -83,6 +83,22 @@ def skeleton(source: str, *, offline: bool = False) -> Any:
             return AutoModel.from_config(config)
 
 
+def headed_skeleton(source: str, *, architecture: str, outputs: int, offline: bool = False) -> Any:
+    """The frozen model with a head on the meta device: no weights are read or downloaded."""
+    import torch
+    import transformers
+
+    with _explained(source), quiet():
+        config = transformers.AutoConfig.from_pretrained(
+            _place(source), local_files_only=offline, num_labels=outputs
+        )
+        # Any token will do: no text is read, but a decoder looks for the end of each row.
+        config.pad_token_id, config.use_cache = config.pad_token_id or 0, False
+        with torch.device("meta"):
+            model: Any = getattr(transformers, architecture).from_config(config)
+    return model.requires_grad_(False).eval()
+
+
 def load(
     source: str,
     *,

@@ -47,7 +47,7 @@ LEVELS = (
     },
     {"allocation"},
     {"design", "loading", "testing", "workbench"},
-    {"about", "bundle", "front_probability", "importance_scores", "layer_prices"},
+    {"about", "bundle", "fitting", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results"},
     {"exporting", "rung_training"},

@@ -14,6 +14,7 @@ from autopeft.cli.help_topics import help_topic
 from autopeft.cli.importance import importance
 from autopeft.cli.inspect import inspect
 from autopeft.cli.listing import list_pieces
+from autopeft.cli.plan import plan
 from autopeft.cli.report import report
 from autopeft.cli.search import search
 from autopeft.cli.show import show
@@ -36,6 +37,7 @@ app.command("show", cls=Command)(show)
 app.command("report", cls=Command)(report)
 app.command("export", cls=Command)(export)
 app.command("inspect", cls=Command)(inspect)
+app.command("plan", cls=Command)(plan)
 app.command("importance", cls=Command)(importance)
 app.command("list", cls=Command)(list_pieces)
 app.command("doctor", cls=Command)(doctor)

@@ -32,6 +32,7 @@ autopeft.front/1       front: a list of trials under "front"
 autopeft.trial/1       show --format json: one trial; search --json: one line per finished trial
 autopeft.status/1      status
 autopeft.inspect/1     inspect
+autopeft.plan/1        plan: bytes under "defaults", ranks under "largest"
 autopeft.importance/2  importance
 autopeft.list/1        list: "items", each with a "name"
 autopeft.doctor/1      doctor: "checks", each with "ok" and "needed"

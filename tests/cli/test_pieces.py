@@ -183,3 +183,45 @@ def test_importance_as_json_says_what_would_be_placed(scored: None, run: Run) ->
     assert made["parameters"] + made["slack"] == data["budget"]
     assert made["slack"] >= 0
     assert made["placements"]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A folder with a config and no weights."""
+    bert(2).config.save_pretrained(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+def test_plan_says_what_fits(config: str, run: Run) -> None:
+    words = ("plan", config, "--offline", "--train-length", "16", "--budget", "50%")
+    code, out, err = run(*words, "--memory", "1GB")
+    assert code == 0
+    assert "predicted, not measured" in out
+    assert "all linears\t12\tany\tany" in out
+    assert "nothing is trained" in err
+
+
+def test_plan_as_json_and_when_nothing_fits(config: str, run: Run) -> None:
+    words = ("plan", config, "--offline", "--train-length", "16", "--budget", "50%", "--json")
+    code, out, err = run(*words, "--memory", "1KB")
+    assert code == 3
+    data = json.loads(out)
+    assert data["schema"] == "autopeft.plan/1"
+    assert data["sample"]["fit_checkpointed"] == 0
+    assert {one["rank"] for one in data["largest"]} == {0}
+    assert "nothing fits in 1KB" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--train-batch", "0"), "`--train-batch 0`"),
+        (("--for", "tpu"), "unknown device `tpu`"),
+        (("--train-precision", "3bit"), "unknown precision `3bit`"),
+        (("--memory", "much"), "`--memory much` is not a size"),
+    ],
+)
+def test_plan_explains_wrong_words(words: tuple[str, ...], message: str, run: Run) -> None:
+    code, out, err = run("plan", *words)
+    assert (code, out) == (2, "")
+    assert message in err

@@ -76,6 +76,7 @@ def read(ledger: Ledger) -> Results:
         "trials": ledger.recall("trials"),
         "validation_labels": ledger.recall("validation_labels") or [],
         "importance": ledger.recall_all("importance:"),
+        "confirmation": ledger.recall("confirmation"),
     }
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
 

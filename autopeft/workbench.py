@@ -49,14 +49,15 @@ class Workbench:
     modules: Mapping[str, PeftModule]
     evaluator: Evaluator
 
-    def split(self, examples: Examples) -> Split:
-        """Those examples tokenised as in training."""
+    def split(self, examples: Examples, name: str = "") -> Split:
+        """Those examples tokenised as in training; with a name, their trunk outputs are kept."""
         return tokenize(
             examples,
             self.checkpoint.tokenizer,
             length=self.evaluator.protocol.length,
             classes=bool(self.data.classes),
             device=self.checkpoint.device,
+            name=name,
         )
 
 

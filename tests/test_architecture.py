@@ -20,7 +20,14 @@ LEAVES = {
 LEVELS = (
     {"types", "errors", "roles"},
     {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
-    | {"gradient_pass", "peak_memory", "plotly_carrier", "promotion", "rank_budget"},
+    | {
+        "gradient_pass",
+        "confirmation",
+        "peak_memory",
+        "plotly_carrier",
+        "promotion",
+        "rank_budget",
+    },
     {
         "dimension_importance",
         "paired_bootstrap",
@@ -50,7 +57,7 @@ LEVELS = (
     {"about", "bundle", "fitting", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results"},
-    {"exporting", "rung_training"},
+    {"confirming", "exporting", "rung_training"},
     {"rounds"},
     {"search"},
     {"cli"},

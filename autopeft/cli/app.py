@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from autopeft.cli.command import Command
+from autopeft.cli.confirm import confirm
 from autopeft.cli.doctor import doctor
 from autopeft.cli.export import export
 from autopeft.cli.front import front
@@ -34,6 +35,7 @@ app.command("search", cls=Command)(search)
 app.command("status", cls=Command)(status)
 app.command("front", cls=Command)(front)
 app.command("show", cls=Command)(show)
+app.command("confirm", cls=Command)(confirm)
 app.command("report", cls=Command)(report)
 app.command("export", cls=Command)(export)
 app.command("inspect", cls=Command)(inspect)

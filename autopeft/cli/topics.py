@@ -33,6 +33,7 @@ autopeft.trial/1       show --format json: one trial; search --json: one line pe
 autopeft.status/1      status
 autopeft.inspect/1     inspect
 autopeft.plan/1        plan: bytes under "defaults", ranks under "largest"
+autopeft.confirm/1     confirm: "trials", each with "value", "error" and "front_probability"
 autopeft.importance/2  importance
 autopeft.list/1        list: "items", each with a "name"
 autopeft.doctor/1      doctor: "checks", each with "ok" and "needed"

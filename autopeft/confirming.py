@@ -1,0 +1,191 @@
+"""Confirm a front: its doubtful points are trained again, with other seeds, until they are sure."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autopeft import about, catalog, confirmation, front_probability, journal, results
+from autopeft.confirmation import Replicates, Standing
+from autopeft.errors import Interrupted, NothingFits
+from autopeft.evaluate import Evaluator
+from autopeft.ledger import Ledger
+from autopeft.progress import Progress
+from autopeft.settings import Settings
+from autopeft.types import Configuration, Measured, Outcome, Results
+from autopeft.workbench import Workbench, build
+
+FACT, PREDICTIONS = "confirmation", "confirmation:predictions"
+FIRST_SEED = 1000
+"""Above every seed of a search."""
+DOUBTFUL = 0.05
+"""P(on the front) from the search, from which on a trial is a candidate."""
+MOST = 24
+"""Candidates besides the front and the defaults."""
+
+
+@dataclass
+class Confirming:
+    """A front that is being confirmed."""
+
+    ledger: Ledger
+    bench: Workbench
+    found: Results
+    progress: Progress
+    deadline: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.split = self.bench.split(self.bench.data.report, "report")
+
+    def run(self, seeds: int) -> list[Standing]:
+        """Train every candidate with two seeds, and what stays doubtful with up to `seeds`."""
+        numbers = candidates(self.found)
+        predictions = self._stored()
+        labels = self.split.labels.tolist()
+        standings: list[Standing] = []
+        for index in range(seeds):
+            doubtful = [s.number for s in standings if not s.settled]
+            wanted = doubtful if index >= confirmation.LEAST_SEEDS else numbers
+            if not wanted or not self._train(wanted, FIRST_SEED + index, predictions):
+                break
+            standings = confirmation.standings(
+                self.replicates(numbers, predictions), labels, self.score, self._directions
+            )
+            self._remember(standings)
+        return standings
+
+    def replicates(
+        self, numbers: Sequence[int], predictions: Mapping[int, Mapping[int, list[float]]]
+    ) -> list[Replicates]:
+        """The candidates with what each seed predicted."""
+        return [
+            Replicates(
+                number,
+                tuple(m.value for m in list(self.found.trial(number).objectives.values())[1:]),
+                predictions[number],
+            )
+            for number in numbers
+        ]
+
+    def score(self, predictions: Any, labels: Any) -> float:
+        """The trained objective in its own unit."""
+        evaluator = self.bench.evaluator
+        value = evaluator.task.metrics[evaluator.metric].value(predictions, labels)
+        objective = catalog.objectives.load(self.found.objectives[0].name)
+        plain = Outcome(Configuration((), 0.0), {"score": Measured(value)})
+        return objective.value(plain).value
+
+    @property
+    def _directions(self) -> list[Any]:
+        return [objective.direction for objective in self.found.objectives]
+
+    # --- training -----------------------------------------------------------------------------
+
+    def _train(
+        self, numbers: Sequence[int], seed: int, predictions: dict[int, dict[int, list[float]]]
+    ) -> bool:
+        """Train the trials that lack this seed, pack by pack; False when time is up."""
+        missing = [n for n in numbers if seed not in predictions.setdefault(n, {})]
+        evaluator = self._evaluator(seed)
+        configurations = [self.found.trial(n).configuration for n in missing]
+        for positions in evaluator.plan(configurations) if missing else []:
+            if time.monotonic() > self.deadline:
+                self.progress.note("the time is up; the same command goes on from here")
+                return False
+            pack = [missing[i] for i in positions]
+            self.progress.note(f"seed {seed}: training {len(pack)} at once on the report split")
+            evaluated = evaluator.evaluate(
+                [configurations[i] for i in positions], progress=partial(self._step, pack)
+            )
+            for number, evaluation in zip(pack, evaluated, strict=True):
+                done = evaluation.outcome.provenance.get("predictions", [])
+                predictions[number][seed] = [] if evaluation.failure else done
+            self.ledger.remember(PREDICTIONS, _plain(predictions))
+            if self.progress.stop_requested():
+                raise Interrupted("stopped", hint="the same command goes on from here")
+        return True
+
+    def _evaluator(self, seed: int) -> Evaluator:
+        """The study's own, with this seed for weights and data order, on the report split."""
+        own = self.bench.evaluator
+        return replace(
+            own,
+            seeds=(seed,),
+            protocol=replace(own.protocol, seed=seed),
+            splits=(own.splits[0], self.split),
+        )
+
+    def _step(self, pack: list[int], step: int) -> None:
+        self.progress.step(pack, step, self.bench.evaluator.protocol.steps)
+
+    # --- keeping ------------------------------------------------------------------------------
+
+    def _stored(self) -> dict[int, dict[int, list[float]]]:
+        stored = self.ledger.recall(PREDICTIONS) or {}
+        return {int(n): {int(s): p for s, p in mine.items()} for n, mine in stored.items()}
+
+    def _remember(self, standings: Sequence[Standing]) -> None:
+        trials = {
+            str(s.number): {
+                "score": None if math.isnan(s.score.value) else [s.score.value, s.score.error],
+                "seeds": s.seeds,
+                "chance": s.chance,
+                "settled": s.settled,
+            }
+            for s in standings
+        }
+        self.ledger.remember(FACT, {"rows": len(self.split), "trials": trials})
+
+
+def confirm(
+    path: Path, *, seeds: int, progress: Progress, timeout: float = 0.0
+) -> tuple[Results, list[Standing]]:
+    """Confirm the front of a study; what was trained before is not trained again.
+
+    Args:
+        path: of the study.
+        seeds: most trainings of each candidate.
+        progress: listener.
+        timeout: seconds after which no pack is begun; 0 for none.
+
+    Raises:
+        StudyError: the study, or its data or model, is not there any more.
+        NothingFits: there is no front.
+    """
+    ledger = Ledger.open(path)
+    found = results.read(ledger)
+    if not found.front:
+        raise NothingFits(f"`{path}` has no front to confirm", hint="`autopeft status` says why")
+    with journal.locked(path):
+        bench = build(Settings.restored(ledger.about["settings"]), note=progress.note)
+        now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
+        about.check_digests(ledger.about, now, str(path))
+        deadline = time.monotonic() + (timeout or math.inf)
+        run = Confirming(ledger, bench, found, progress, deadline)
+        return found, run.run(seeds)
+
+
+def candidates(found: Results) -> list[int]:
+    """The front, the defaults, and what may be on the front by the search's own scores."""
+    chances = front_probability.estimate(found).trials
+    able = {t.number: t for t in found.trials if t.state == "complete" and t.feasible}
+    sure = {*found.front, *(n for n, t in able.items() if t.origin.startswith("baseline"))}
+    doubtful = sorted(
+        (n for n in able if n not in sure and chances.get(n, 0.0) >= DOUBTFUL),
+        key=lambda n: -chances[n],
+    )
+    return sorted({*sure, *doubtful[:MOST]})
+
+
+def _plain(predictions: Mapping[int, Mapping[int, Sequence[float]]]) -> dict[str, Any]:
+    return {
+        str(number): {str(seed): np.asarray(found).tolist() for seed, found in mine.items()}
+        for number, mine in predictions.items()
+    }

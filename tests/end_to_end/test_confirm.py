@@ -1,0 +1,148 @@
+"""`autopeft confirm` on a study of a tiny model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autopeft import cli, confirming, results, search
+from autopeft.confirming import FIRST_SEED, candidates, confirm
+from autopeft.errors import Interrupted, NothingFits
+from autopeft.ledger import Ledger
+from autopeft.settings import Settings
+from tests import tiny_bundle
+from tests.listener import Listener
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    tiny_bundle.checkpoint(folder / "model", "bert")
+    tiny_bundle.dataset(folder / "rows.jsonl")
+    path = folder / "study.journal"
+    given = Settings(
+        model=str(folder / "model"),
+        dataset=str(folder / "rows.jsonl"),
+        budget=20.0,
+        trials=10,
+        steps=4,
+        batch=8,
+        length=16,
+        validation_rows=24,
+        pack=4,
+        device="cpu",
+    )
+    search.run(given, path, Listener())
+    return path
+
+
+@pytest.fixture
+def study(done: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "study.journal"
+    shutil.copy(done, path)
+    return path
+
+
+def trained(study: Path) -> dict[str, list[str]]:
+    stored = Ledger.open(study).recall(confirming.PREDICTIONS)
+    return {number: list(seeds) for number, seeds in stored.items()}
+
+
+def test_every_candidate_gets_the_same_two_new_seeds_at_least(study: Path) -> None:
+    found, standings = confirm(study, seeds=3, progress=Listener())
+    numbers = candidates(found)
+    assert [s.number for s in standings] == numbers
+    assert set(found.front) <= set(numbers)
+    assert {t.number for t in found.trials if t.origin.startswith("baseline")} <= set(numbers)
+    for standing in standings:
+        seeds = trained(study)[str(standing.number)]
+        assert seeds[:2] == [str(FIRST_SEED), str(FIRST_SEED + 1)]
+        assert standing.seeds == len(seeds)
+        assert (standing.seeds == 3) or standing.settled
+    assert max(s.chance for s in standings) > 0
+
+
+def test_what_is_confirmed_is_scored_on_the_report_split_only(study: Path) -> None:
+    confirm(study, seeds=2, progress=Listener())
+    found = results.snapshot(study)
+    confirmation = found.info["confirmation"]
+    assert confirmation["rows"] == found.info["splits"]["report"]
+    stored = Ledger.open(study).recall(confirming.PREDICTIONS)
+    assert {len(p) for mine in stored.values() for p in mine.values()} == {confirmation["rows"]}
+    assert found.front == confirm(study, seeds=2, progress=Listener())[0].front
+
+
+def test_the_same_command_again_trains_nothing_and_says_the_same(study: Path) -> None:
+    _, first = confirm(study, seeds=2, progress=Listener())
+    listener = Listener()
+    _, again = confirm(study, seeds=2, progress=listener)
+    assert again == first
+    assert not any("training" in note for note in listener.notes)
+
+
+def test_an_interruption_loses_no_pack(study: Path, tmp_path: Path) -> None:
+    class Impatient(Listener):
+        def stop_requested(self) -> bool:
+            return True
+
+    whole = tmp_path / "whole.journal"
+    shutil.copy(study, whole)
+    _, expected = confirm(whole, seeds=2, progress=Listener())
+    packs = 0
+    while True:
+        try:
+            _, found = confirm(study, seeds=2, progress=Impatient())
+            break
+        except Interrupted:
+            packs += 1
+            assert sum(map(len, trained(study).values())) >= packs
+    assert packs > 1
+    assert found == expected
+
+
+def test_when_time_is_up_what_is_done_is_kept(study: Path) -> None:
+    listener = Listener()
+    _, standings = confirm(study, seeds=2, progress=listener, timeout=1e-9)
+    assert standings == []
+    assert any("time is up" in note for note in listener.notes)
+
+
+def test_a_study_without_a_front_has_nothing_to_confirm(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    read = results.read
+
+    def empty(ledger: Ledger) -> Any:
+        return dataclasses.replace(read(ledger), front=())
+
+    monkeypatch.setattr(results, "read", empty)
+    with pytest.raises(NothingFits, match="no front to confirm"):
+        confirm(study, seeds=2, progress=Listener())
+
+
+def test_the_command_prints_a_table_and_json(
+    study: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: str) -> tuple[int, str, str]:
+        capfd.readouterr()
+        code = cli.main(words)
+        found = capfd.readouterr()
+        return code, found.out, found.err
+
+    code, out, err = run("confirm", str(study), "--seeds", "2")
+    assert code == 0
+    assert "on the front" in out.splitlines()[0]
+    assert "report split" in err
+    code, out, _ = run("confirm", str(study), "--seeds", "2", "--json")
+    document = json.loads(out)
+    assert document["schema"] == "autopeft.confirm/1"
+    assert all(trial["seeds"] == 2 for trial in document["trials"])
+    code, _, err = run("confirm", str(study), "--seeds", "1")
+    assert code == 2
+    assert "at least 2" in err

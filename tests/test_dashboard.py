@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -52,3 +54,28 @@ def test_everything_beside_the_values_is_json(journal: Path) -> None:
     json.dumps(study.user_attrs, allow_nan=False)
     for trial in study.trials:
         json.dumps([trial.params, trial.user_attrs, trial.system_attrs], allow_nan=False)
+
+
+def asked(journal: Path, path: str) -> Any:
+    """What the dashboard answers a browser that asks for the path, as JSON."""
+    module = pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    environment: dict[str, Any] = {"PATH_INFO": path}
+    setup_testing_defaults(environment)
+    statuses: list[str] = []
+    body = module.wsgi(storage)(environment, lambda status, *_: statuses.append(status))
+    answer = json.loads(b"".join(body))
+    assert statuses == ["200 OK"]
+    return answer
+
+
+def test_the_dashboard_shows_the_study_and_leaves_the_file_as_it_is(journal: Path) -> None:
+    before = journal.read_bytes()
+    (study,) = asked(journal, "/api/studies")["study_summaries"]
+    assert study["directions"] == [o.direction for o in fixture.OBJECTIVES]
+    shown = asked(journal, f"/api/studies/{study['study_id']}")
+    assert shown["objective_names"] == [o.name for o in fixture.OBJECTIVES]
+    assert [t["state"] for t in shown["trials"]] == ["Complete", "Complete", "Fail"]
+    expected = [m.value for m in fixture.trials()[0].objectives.values()]
+    assert shown["trials"][0]["values"] == pytest.approx(expected)
+    assert journal.read_bytes() == before

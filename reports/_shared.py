@@ -178,6 +178,13 @@ def state_text(trial: TrialRecord, results: Results) -> str:
     return "dominated" if trial.feasible else "over the limit"
 
 
+def train_command(study: str, number: int) -> str:
+    """The command that writes the script that trains a trial again, and runs it."""
+    folder = f"train-{number}"
+    export = f"autopeft export {quoted(study)} {number} --to train -o {folder}"
+    return f"{export} && python {folder}/train.py"
+
+
 def command_html(command: str) -> str:
     """A command with a button that copies it."""
     text = escape(command)

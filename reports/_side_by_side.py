@@ -127,7 +127,7 @@ def front_row(studies: Sequence[Results], index: int, *, number: int, joint: set
     ]
     study = escape(several.name(index, results))
     rest = "".join(f'<td data-sort="{escape(k)}">{escape(text)}</td>' for text, k in cells)
-    command = f"autopeft export {shlex.quote(results.study)} {number} --to train -o train-{number}"
+    command = shared.train_command(results.study, number)
     return (
         f'<tr data-trial="{several.key(index, trial)}" data-enter="{escape(command)}" '
         f'tabindex="-1"><th scope="row" data-sort="{study}">{study}</th>{rest}</tr>'

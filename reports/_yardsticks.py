@@ -17,9 +17,10 @@ from ._chosen import choices
 from ._figure import TEAL, Trace
 
 NONE_GIVEN = (
-    "Full fine-tuning was not run in this study: the search trains adapters only. Its score, "
-    "measured elsewhere, is drawn as a line by "
+    "Full fine-tuning was not run in this study: the search trains adapters only. The exported "
+    "script measures it, with the same rows and steps, and the report draws it as a line:"
 )
+FULL = " --full 5e-5"
 DOTS = 50
 OPTION = "--yardstick 'full fine-tuning=SCORE'"
 
@@ -96,8 +97,13 @@ def distance(own: Measured, score: Measured, results: Results) -> str:
 
 
 def missing_html(results: Results) -> str:
-    """That full fine-tuning was not run, and how to draw it; nothing where a score is given."""
-    if given(results):
+    """That full fine-tuning was not run, and how to; nothing where a score is given."""
+    chosen = next(iter(choices(results).values()), None)
+    if given(results) or chosen is None:
         return ""
-    command = f"autopeft report {shared.quoted(results.study)} {OPTION}"
-    return f'<p class="muted">{NONE_GIVEN}<code>{escape(command)}</code>.</p>'
+    measure = shared.train_command(results.study, chosen.number) + FULL
+    draw = f"autopeft report {shared.quoted(results.study)} {OPTION}"
+    return (
+        f'<details><summary>Full fine-tuning</summary><p class="muted">{NONE_GIVEN}</p>'
+        f"{shared.command_html(measure)}{shared.command_html(draw)}</details>"
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -177,10 +176,10 @@ def memory_text(results: Results, trial: TrialRecord) -> str:
 
 def export_command(results: Results, trial: TrialRecord, target: str) -> str:
     """The command that writes the configuration for a target, and runs it where it is a script."""
-    study = shlex.quote(results.study)
-    folder = f"{target}-{trial.number}"
-    command = f"autopeft export {study} {trial.number} --to {target} -o {folder}"
-    return f"{command} && python {folder}/train.py" if target == "train" else command
+    if target == "train":
+        return shared.train_command(results.study, trial.number)
+    study = shared.quoted(results.study)
+    return f"autopeft export {study} {trial.number} --to {target} -o {target}-{trial.number}"
 
 
 def uncertainty(results: Results) -> str:

@@ -1,6 +1,6 @@
 """Size of a report of 200 trials, and the time until it can be used; run by hand, prints JSON.
 
-    python tests/benchmarks/report.py [--trials 200] [--times 5]
+    python tests/benchmarks/report.py [--trials 200] [--times 5] [--output FILE]
 
 Interactive is when every figure is drawn and the first trial is selected, from the start of
 loading a local file in headless Chromium with a cold cache: the median of several fresh browsers.
@@ -59,6 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--output", type=Path)
     given = parser.parse_args()
     path = os.environ.get("AUTOPEFT_CHROMIUM") or shutil.which("chromium")
     results = study(given.trials)
@@ -81,7 +82,10 @@ def main() -> None:
         for name in ("front", "everything"):
             found[f"seconds_to_{name}"] = round(statistics.median(r[name] for r in runs), 2)
         found["limit_seconds"] = 5.0
-    print(json.dumps(found, indent=2))
+    text = json.dumps(found, indent=2)
+    print(text)
+    if given.output:
+        given.output.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,14 @@ def test_a_command_is_copied_by_its_button(opened: Opened) -> None:
     opened.until("document.getElementById('status').textContent === 'Command copied'")
     assert opened.copied() == command.locator("code").inner_text()
     assert opened.copied().startswith("autopeft export 'studies/</script>")
+
+
+def test_every_trial_has_the_command_that_trains_it(opened: Opened, results: Results) -> None:
+    export = f"autopeft export {shlex.quote(results.study)} 21 --to train -o train-21"
+    assert opened.text("#configuration-command") == f"{export} && python train-21/train.py"
+    opened.page.click("#configuration-copy")
+    opened.until("document.getElementById('status').textContent === 'Command copied'")
+    assert opened.copied().startswith(export)
 
 
 def test_the_table_sorts_and_filters(opened: Opened, results: Results) -> None:

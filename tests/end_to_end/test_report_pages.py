@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from autopeft.types import Measured, Results, TrialRecord
 from tests import results_fixture as fixture
 from tests.end_to_end.conftest import Opened, open_page
 
-MANY = 10_000
+MANY, KINDS = 10_000, 300
 
 
 def nothing() -> Results:
@@ -49,11 +50,19 @@ def not_a_number() -> Results:
 
 
 def very_many() -> Results:
-    numbered = (
-        fixture.measured_trial(n, fixture.searched_placements(n), "gp") for n in range(3, MANY)
+    made = fixture.trials()[:3] + tuple(
+        fixture.measured_trial(n, fixture.searched_placements(n), "gp") for n in range(3, KINDS)
     )
-    trials: tuple[TrialRecord, ...] = (*fixture.trials()[:3], *numbered)
-    return fixture.of_trials(trials)
+    return fixture.of_trials(tuple(another(made[n % KINDS], n) for n in range(MANY)))
+
+
+def another(trial: TrialRecord, number: int) -> TrialRecord:
+    """The trial again with a score of its own; the defaults once only."""
+    score = trial.objectives["accuracy"]
+    drawn = Measured(score.value - random.Random(number).random(), score.error)
+    origin = trial.origin if number < KINDS else "gp"
+    objectives = {**trial.objectives, "accuracy": drawn}
+    return dataclasses.replace(trial, number=number, origin=origin, objectives=objectives)
 
 
 AWKWARD: dict[Callable[[], Results], str] = {

@@ -46,9 +46,9 @@ def imported(script: Path) -> dict[str, Any]:
     return names
 
 
-def run(folder: Path) -> str:
+def run(folder: Path, *options: str) -> str:
     """What the script prints, started from elsewhere in a process of its own."""
-    command = [sys.executable, str(folder / "train.py")]
+    command = [sys.executable, str(folder / "train.py"), *options]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -136,6 +136,21 @@ def test_only_the_adapter_and_the_head_are_trained(lora: tuple[Bundle, Path]) ->
         model = imported(folder / "train.py")["build"]()
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert trained == sum(tensor.numel() for tensor in bundle.trained.values())
+
+
+def test_full_fine_tuning_trains_every_weight_and_writes_nothing(tmp_path: Path) -> None:
+    made = tiny_bundle.bench(tmp_path, "bert", steps=2)
+    bundle = tiny_bundle.bundle(made, tiny_bundle.placed(made, "lora", [1]))
+    EXPORTER.write(bundle, tmp_path / "out")
+    with _check.quiet():
+        model = imported(tmp_path / "out" / "train.py")["build"](torch.float32, full=True)
+    assert all(p.requires_grad for p in model.parameters())
+    assert not any("lora" in name for name, _ in model.named_parameters())
+    printed = run(tmp_path / "out", "--full", "5e-5")
+    assert re.search(
+        r"^validation accuracy \d\.\d{4} \(full fine-tuning at 5e-05\)$", printed, re.M
+    )
+    assert not list((tmp_path / "out").glob("adapter/*.safetensors"))
 
 
 def test_without_initial_weights_they_are_drawn(lora: tuple[Bundle, Path], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from autopeft import pareto
 from autopeft.types import Results, TrialRecord
 
@@ -30,10 +32,24 @@ def choices(results: Results) -> dict[str, TrialRecord]:
     }
 
 
+def recommended(results: Results) -> TrialRecord | None:
+    """The smallest on the front within one standard error of the best; None without a front.
+
+    The one-standard-error rule of Breiman et al. (1984): what is left to chance costs nothing.
+    """
+    trials = [results.trial(number) for number in results.front]
+    if not trials:
+        return None
+    rows, directions = shared.rows(results, trials), shared.directions(results)
+    best = trials[pareto.smallest_within(rows, directions, 0.0)]
+    error = shared.value_of(best, results.objectives[0]).error
+    tolerance = error if math.isfinite(error) else 0.0
+    return trials[pareto.smallest_within(rows, directions, tolerance)]
+
+
 def default_trial(results: Results) -> TrialRecord:
-    """The first choice, or the first finished trial; IndexError when none has finished."""
-    chosen = choices(results)
-    return next(iter(chosen.values())) if chosen else shared.finished(results)[0]
+    """What every view shows before a choice; IndexError when no trial has finished."""
+    return recommended(results) or shared.finished(results)[0]
 
 
 def counterpart(results: Results, trial: TrialRecord) -> TrialRecord:

@@ -37,10 +37,15 @@ def random_study(results: Results) -> Results | None:
 def reference(results: Results, box: Box) -> Reference | None:
     """A random search where one is given, else the study's own random draws; None without both."""
     if found := random_study(results):
-        return Reference(f"{several.file_name(found)}, a random search", growth(found, box))
+        return Reference(f"{several.file_name(found)}, {kind(found)}", growth(found, box))
     if several.is_random(results) or len(draws := random_draws(results)) < LEAST_DRAWS:
         return None
     return Reference(f"defaults, then {len(draws)} random draws", expected(results, draws, box))
+
+
+def kind(beside: Results) -> str:
+    """What a study given as the reference is."""
+    return "a random search" if several.is_random(beside) else f"by {several.sampler(beside)}"
 
 
 def random_draws(results: Results) -> list[TrialRecord]:
@@ -87,7 +92,7 @@ def reference_html(results: Results, curve: Growth, against: Reference | None) -
         return "<p>This study is itself a random search.</p>"
     beside = random_study(results)
     if beside and against:
-        return f"<p>{escape(verdict(curve, against))}</p>{mismatch_html([results, beside])}"
+        return f"<p>{escape(verdict(curve, against))}</p>{mismatch_html(results, beside)}"
     return way_html(results, against)
 
 
@@ -95,25 +100,31 @@ def verdict(curve: Growth, against: Reference) -> str:
     """Where the two stand after as many trials, and when the study passed the other's end."""
     count = min(curve.trials[-1], against.curve.trials[-1])
     own, other = curve.at(count), against.curve.at(count)
-    text = (
-        f"After {count} trials the study covers {own:.3f} of the box, the random search {other:.3f}"
-    )
+    text = f"After {count} trials the study covers {own:.3f} of the box, the reference {other:.3f}"
     end = against.curve.share[-1]
     pairs = zip(curve.trials, curve.share, strict=True)
     passed = next((n for n, share in pairs if share >= end), None)
     if passed is None:
-        text += f"; it never reaches the {end:.3f} that the random search ends with"
+        text += f"; it never reaches the {end:.3f} that the reference ends with"
     else:
-        text += f"; it needed {passed} for the {end:.3f} that the random search ends with"
-    return f"{text}. Each is one run with one seed: another seed may shift both."
+        text += f"; it needed {passed} for the {end:.3f} that the reference ends with"
+    return (
+        f"{text}. Both begin with the defaults and a design; each is one run with one seed, and "
+        "another seed may shift both."
+    )
 
 
-def mismatch_html(studies: Sequence[Results]) -> str:
-    """A warning when the two studies do not score the same thing."""
-    if not (found := several.incomparable(studies)):
-        return ""
-    words = f"The two differ in {', '.join(found)}: the comparison is not a fair one."
-    return f'<ul class="alerts" aria-label="Alerts"><li>{escape(words)}</li></ul>'
+def mismatch_html(results: Results, beside: Results) -> str:
+    """Warnings when the reference is no random search, or does not score the same thing."""
+    words = []
+    if not several.is_random(beside):
+        words.append(
+            f"The reference is no random search: its sampler is {several.sampler(beside)}."
+        )
+    if found := several.incomparable([results, beside]):
+        words.append(f"The two differ in {', '.join(found)}: the comparison is not a fair one.")
+    items = "".join(f"<li>{escape(text)}</li>" for text in words)
+    return f'<ul class="alerts" aria-label="Alerts">{items}</ul>' if items else ""
 
 
 def way_html(results: Results, against: Reference | None) -> str:

@@ -118,6 +118,8 @@ def amount_text(objective: ObjectiveInfo, found: Measured) -> str:
     """How much better, or worse below 0, and whether that may be chance."""
     unit = "points" if objective.unit == "%" else objective.unit
     amount = measured(Measured(abs(found.value), found.error), unit)
+    if amount.startswith("0 \N{PLUS-MINUS SIGN}"):
+        return f"as good in {label(objective)} ({amount[2:]})"
     side = "better" if found.value > 0 else "worse"
     return f"{amount} {side} in {label(objective)}{doubt(found)}"
 

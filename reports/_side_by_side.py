@@ -126,12 +126,18 @@ def front_row(studies: Sequence[Results], index: int, *, number: int, joint: set
         (mark, mark),
     ]
     study = escape(several.name(index, results))
-    rest = "".join(f'<td data-sort="{escape(k)}">{escape(text)}</td>' for text, k in cells)
+    rest = "".join(cell_html(text, key, wraps=text is words) for text, key in cells)
     command = shared.train_command(results.study, number)
     return (
         f'<tr data-trial="{several.key(index, trial)}" data-enter="{escape(command)}" '
         f'tabindex="-1"><th scope="row" data-sort="{study}">{study}</th>{rest}</tr>'
     )
+
+
+def cell_html(text: str, key: str, *, wraps: bool) -> str:
+    """One cell, and what it sorts by; words may wrap, numbers stay whole."""
+    kind = ' class="modules"' if wraps else ""
+    return f'<td{kind} data-sort="{escape(key)}">{escape(text)}</td>'
 
 
 def differences_html(studies: Sequence[Results]) -> str:

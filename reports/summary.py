@@ -11,8 +11,8 @@ from autopeft.types import Comparison, Results, TrialRecord, View
 
 from . import _shared as shared
 from ._axes import plottable
-from ._chosen import choices
-from ._defaults import comparison, differences
+from ._chosen import choices, recommended
+from ._defaults import comparison, differences, gain
 from ._side_by_side import summary_html
 
 
@@ -45,18 +45,20 @@ def facts(results: Results) -> str:
 
 
 def decision(results: Results) -> str:
-    """What to take, in a sentence, and what that gains over the best default."""
-    chosen = list(choices(results).values())
-    if not chosen:
+    """What to take, in a sentence, what that gains over the best default, and how to train it."""
+    trial = recommended(results)
+    if trial is None:
         return ""
-    trial, (first, *rest) = chosen[-1], results.objectives
+    best = next(iter(choices(results).values()))
+    rule = "the best" if trial is best else "the smallest within one standard error of the best"
     words = ", ".join(
         f"{shared.objective_text(trial, o)} {shared.label(o)}{shared.predicted([trial], o)}"
-        for o in (first, *rest)
+        for o in results.objectives
     )
     return (
-        f'<p class="lead">In short: take {shared.select_html(trial)}, {escape(words)}.'
-        f"{over_the_best_default(results, trial)}</p>"
+        f'<p class="lead">In short: take {shared.select_html(trial)}, {rule}: {escape(words)}.'
+        f"{over_the_best_default(results, trial)}{over_the_head(results)}</p>"
+        + shared.command_html(shared.train_command(results.study, trial.number))
     )
 
 
@@ -75,6 +77,22 @@ def over_the_best_default(results: Results, trial: TrialRecord) -> str:
     return (
         f" Against the best default, {escape(shared.baseline_name(best))} "
         f"({shared.select_html(best)}), it is {escape(differences(results, trial, best))}."
+    )
+
+
+def over_the_head(results: Results) -> str:
+    """A warning when even the most accurate trial may be no better than the head alone."""
+    heads = [t for t in shared.finished(results) if not t.configuration.placements]
+    best = next(iter(choices(results).values()))
+    if not heads or best in heads:
+        return ""
+    found = gain(results, best, heads[0], results.objectives[0])
+    if found.value > 0 and not shared.doubt(found):
+        return ""
+    return (
+        f" <strong>No trial is better than training the head alone "
+        f"({shared.select_html(heads[0])}) by more than chance:</strong> train for longer, or try "
+        "another model."
     )
 
 

@@ -103,3 +103,10 @@ def test_without_one_the_random_draws_of_the_design_stand_in(view: View) -> None
     assert line["y"][-1] == pytest.approx(after_draws)
     assert line["y"] == sorted(line["y"])
     assert "in which no score had a say" in view.html(fixture.of_trials(trials))
+
+
+def test_a_reference_that_is_no_random_search_is_said_to_be_none(view: View) -> None:
+    own = fixture.make()
+    beside = dataclasses.replace(random_search(10), info=dict(own.info))
+    results = dataclasses.replace(own, info={**own.info, "reference": beside})
+    assert "The reference is no random search: its sampler is gp." in view.html(results)

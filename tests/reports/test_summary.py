@@ -149,8 +149,15 @@ def test_a_default_that_failed_says_so() -> None:
 def test_the_decision_is_one_sentence_with_its_gain(view: View) -> None:
     points = (trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 90.0, 0.4), trial(2, 89.3, 0.1))
     found = text(view.html(fixture.of_trials(points)))
-    assert "In short: take #2, 89.3 ± 0.3 % accuracy, 0.100 % trainable parameters" in found
-    assert "Against the best default, LoRA (#0), it is 1.3 ± 0.4 points better" in found
+    assert "take #1, the best: 90.0 ± 0.3 % accuracy, 0.400 % trainable parameters" in found
+    assert "Against the best default, LoRA (#0), it is 2.0 ± 0.4 points better" in found
+
+
+def test_what_is_within_one_standard_error_is_taken_smaller(view: View) -> None:
+    points = (trial(0, 90.0, 0.4), trial(1, 89.75, 0.1), trial(2, 89.5, 0.05))
+    found = text(view.html(fixture.of_trials(points)))
+    assert "In short: take #1, the smallest within one standard error of the best: 89.8" in found
+    assert "1 --to train -o train-1 && python train-1/train.py" in found
 
 
 def test_a_score_from_elsewhere_stands_beside_the_defaults(view: View) -> None:
@@ -162,3 +169,27 @@ def test_a_score_from_elsewhere_stands_beside_the_defaults(view: View) -> None:
     assert "Given, not run here: full <fine-tuning>, 92.0 ± 0.4 %. Trial #1 is 2.0 ± 0.5" in text(
         html
     )
+
+
+def test_no_gain_over_the_head_alone_is_said_plainly(view: View) -> None:
+    head = trial(0, 88.0, 0.0, "baseline: head only")
+    assert not head.configuration.placements
+    placed = dataclasses.replace(
+        trial(1, 88.5, 0.1), configuration=fixture.make().trial(21).configuration
+    )
+    chance, beyond = (
+        text(view.html(fixture.of_trials((head, dataclasses.replace(placed, objectives=o)))))
+        for o in (placed.objectives, {**placed.objectives, "accuracy": Measured(95.0, 0.3)})
+    )
+    assert "No trial is better than training the head alone (#0) by more than chance" in chance
+    assert "training the head alone" not in beyond
+
+
+def test_a_difference_that_rounds_to_nothing_is_as_good() -> None:
+    objectives = {"accuracy": Measured(88.1, 4.0)}
+    left, right = trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.1, 0.1)
+    wide = [
+        dataclasses.replace(t, objectives=t.objectives | {"accuracy": Measured(v, 4.0)})
+        for t, v in ((left, 88.0), (right, objectives["accuracy"].value))
+    ]
+    assert "Trial #1 is as good in accuracy (± 6 points), with 0.100 %" in against(*wide)

@@ -45,7 +45,8 @@ def html(results: Results) -> str:
     rows = "".join(row(results, number, facts) for number, facts in trials(results).items())
     return (
         f"<p><strong>{escape(verdict(results))}</strong></p>"
-        f'<div class="scroll"><table><thead><tr><th scope="col">trial</th>{head}</tr></thead>'
+        f'<div class="scroll" role="region" aria-label="Confirmed trials" tabindex="0"><table>'
+        f'<thead><tr><th scope="col">trial</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

@@ -35,6 +35,7 @@ ELSEWHERE = (
     "importance",
     "front_probability",
     "paired",
+    "confirmation",
     "proxy_correlation",
     "reference",
 )

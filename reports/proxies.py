@@ -79,7 +79,8 @@ def rungs_html(results: Results) -> str:
     )
     words = " ".join(filter(None, [words, replayed(results)]))
     return (
-        '<h3>Rungs</h3><div class="scroll"><table><thead><tr><th scope="col">step</th>'
+        '<h3>Rungs</h3><div class="scroll" role="region" aria-label="Rungs" tabindex="0">'
+        '<table><thead><tr><th scope="col">step</th>'
         '<th scope="col">trials scored</th><th scope="col">stopped here</th>'
         f'<th scope="col">steps saved</th></tr></thead><tbody>{rows}</tbody></table></div>'
         f"<p>{words}</p>"

@@ -79,10 +79,11 @@ def test_every_view_is_there_and_drawn(opened: Opened) -> None:
     titles = opened.page.locator("main h2").all_inner_texts()
     assert titles == [
         *("Summary", "Front", "Configurations", "Layers", "Compare", "Parallel coordinates"),
-        *("Progress", "Importance", "Proxies", "Cost", "Provenance"),
+        *("Progress", "Importance", "Confirmation", "Proxies", "Cost", "Provenance"),
     ]
     assert opened.page.locator(".figure .main-svg").count() >= 6
-    assert opened.page.locator("p.unavailable").count() == 0
+    assert opened.page.locator("p.unavailable").count() == 1
+    assert "Not confirmed" in opened.text("#confirmation")
 
 
 def test_hostile_names_are_only_text(opened: Opened) -> None:

@@ -143,11 +143,13 @@ def _recomputing() -> bool:
 def _cut(tape: Sequence[Event | Mark], layers: int) -> dict[Segment, list[Event]]:
     """Events by segment, up to the optimiser's step.
 
-    What goes right after a layer, before anything comes, goes with it.
+    What goes right after a layer, before anything comes, goes with it; but what served all layers
+    was held by the model, and goes on top of them.
     """
     segments: dict[Segment, list[Event]] = {BEFORE: []}
     now: Segment = BEFORE
     ended = -1
+    served: set[int] = set()
     for entry in tape:
         if isinstance(entry, Mark):
             if entry.label == STEP:
@@ -158,5 +160,8 @@ def _cut(tape: Sequence[Event | Mark], layers: int) -> dict[Segment, list[Event]
         else:
             if ended == layers - 1 and entry.sign > 0:
                 now, ended = TOP, -1
-            segments.setdefault(now, []).append(entry)
+            if now == BEFORE:
+                served.add(entry.storage)
+            on_top = ended == layers - 1 and entry.storage in served
+            segments.setdefault(TOP if on_top else now, []).append(entry)
     return segments

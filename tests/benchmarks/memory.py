@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
+import os
 import random
 import time
 from pathlib import Path
@@ -153,7 +153,7 @@ def main() -> None:
             flush=True,
         )
     about = {
-        "device": torch.cuda.get_device_name() if CUDA else platform.processor(),
+        "device": torch.cuda.get_device_name() if CUDA else f"{os.cpu_count()} CPU cores",
         "measured": "max_memory_allocated" if CUDA else "CPU allocator events of a real step",
         "target": {"rows": TARGET.rows, "tokens": TARGET.length, "precision": TARGET.precision},
         "versions": {m.__name__: m.__version__ for m in (torch, transformers)},

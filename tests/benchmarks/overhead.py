@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -134,7 +134,7 @@ def main() -> None:
     for name, value in asked.items():
         print(f"ask {name:12s} {value:.3f} s after {options.trials} trials", flush=True)
     about = {
-        "device": platform.processor(),
+        "device": f"{os.cpu_count()} CPU cores",
         "threads": torch.get_num_threads(),
         "clock": "process seconds",
         "versions": {m.__name__: m.__version__ for m in (torch, transformers, peft, optuna)},

@@ -94,7 +94,7 @@ def replayed(results: Results) -> str:
         shared.drawn(results),
         curve[0]["step"] if curve else 0,
         directions=[o.direction for o in results.objectives],
-        costs=lambda trial: [m.value for m in list(trial.objectives.values())[1:]],
+        costs=lambda trial: [shared.value_of(trial, o).value for o in results.objectives[1:]],
     )
     if len(trained) <= promotion.LEAST_TRIALS:
         return ""

@@ -25,6 +25,8 @@ from autopeft.training.period import telling_sizes
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
 
 MARKER_SIZE = 8
+KERNELS = MetaKernels()
+"""Shapes of results are the same for all models."""
 REFUSALS = (NotImplementedError, DependsOnData)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -63,7 +65,6 @@ class Recorder:
     task: Task
     _short: dict[tuple[int, ...], MetaModel] = field(default_factory=dict)
     _bare: dict[int, Trace] = field(default_factory=dict)
-    _kernels: MetaKernels = field(default_factory=MetaKernels)
 
     def layer(self, key: Key) -> LayerMemory:
         """Record the layer that the key describes.
@@ -117,7 +118,7 @@ class Recorder:
                 modules=self.modules,
                 head=self.head,
                 task=self.task,
-                kernels=self._kernels,
+                kernels=KERNELS,
             )
         except REFUSALS as error:
             raise UsageError(

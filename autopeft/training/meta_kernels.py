@@ -19,20 +19,25 @@ class MetaKernels:
     """Runs operations; those that make new tensors run once for each set of shapes."""
 
     def __init__(self) -> None:
-        self._forms: dict[Hashable, tuple[Form, ...] | None] = {}
-        """None for an operation that gives anything but new tensors."""
+        self._forms: dict[Hashable, tuple[Form | None, ...] | None] = {}
+        """None for an operation that gives anything but new tensors, and for each it leaves out."""
 
     def __call__(self, func: Any, args: Sequence[Any], kwargs: Any) -> Any:
         """What the operation gives."""
         key = func, _key(args), _key(tuple(kwargs.items()))
         forms = self._forms.get(key)
         if forms is not None:
-            made = [torch.empty_strided(*form[:2], dtype=form[2], device="meta") for form in forms]
+            made = [form and _made(form) for form in forms]
             return made[0] if len(func._schema.returns) == 1 else tuple(made)
         output = func(*args, **kwargs)
         if key not in self._forms:
             self._forms[key] = _forms(output, [*args, *kwargs.values()])
         return output
+
+
+def _made(form: Form) -> torch.Tensor:
+    shape, stride, kind = form
+    return torch.empty_strided(shape, stride, dtype=kind, device="meta")
 
 
 def _key(given: Any) -> Hashable:
@@ -43,13 +48,16 @@ def _key(given: Any) -> Hashable:
     return type(given), given
 
 
-def _forms(output: Any, given: Sequence[Any]) -> tuple[Form, ...] | None:
-    """Forms of the results, when each is a new tensor."""
+def _forms(output: Any, given: Sequence[Any]) -> tuple[Form | None, ...] | None:
+    """Forms of the results, when each is a new tensor or left out."""
     results = output if isinstance(output, tuple) else (output,)
-    if not all(isinstance(one, torch.Tensor) and one.is_meta for one in results):
+    tensors = [one for one in results if isinstance(one, torch.Tensor) and one.is_meta]
+    if len(tensors) + sum(one is None for one in results) < len(results):
         return None
-    storages = [one.untyped_storage()._cdata for one in results]
+    storages = {one.untyped_storage()._cdata for one in tensors}
     before = {one.untyped_storage()._cdata for one in given if isinstance(one, torch.Tensor)}
-    if before & set(storages) or len(set(storages)) < len(storages):
+    if before & storages or len(storages) < len(tensors):
         return None
-    return tuple((tuple(one.shape), one.stride(), one.dtype) for one in results)
+    return tuple(
+        one if one is None else (tuple(one.shape), one.stride(), one.dtype) for one in results
+    )

@@ -14,9 +14,13 @@ aten = torch.ops.aten
 META = {"device": "meta"}
 
 
-def form(output: Any) -> list[tuple[Any, ...]]:
+def form(output: Any) -> list[tuple[Any, ...] | None]:
     results = output if isinstance(output, tuple) else (output,)
-    return [(tuple(one.shape), one.stride(), one.dtype, one.device.type) for one in results]
+    return [one if one is None else _described(one) for one in results]
+
+
+def _described(one: torch.Tensor) -> tuple[Any, ...]:
+    return tuple(one.shape), one.stride(), one.dtype, one.device.type
 
 
 class Counting(TorchDispatchMode):
@@ -44,6 +48,14 @@ def test_a_known_operation_is_not_run_again(func: Any, args: tuple[Any, ...]) ->
         again = kernels(func, args, {})
     assert counting.count == 0
     assert form(again) == form(first) == form(func(*args))
+
+
+def test_results_that_are_left_out_stay_so() -> None:
+    kernels = MetaKernels()
+    hidden, one = torch.empty(2, 3, device="meta"), torch.empty(2, 1, device="meta")
+    args = (hidden, hidden, [3], one, one, None, None, [True, False, False])
+    first, again = (kernels(aten.native_layer_norm_backward.default, args, {}) for _ in range(2))
+    assert form(first) == form(again) == [_described(hidden), None, None]
 
 
 def test_what_shares_memory_is_run_each_time() -> None:

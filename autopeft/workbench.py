@@ -165,7 +165,7 @@ def _assemble(
 ) -> Workbench:
     modules = catalog.modules.all()
     protocol = protocol_of(settings, loaded)
-    splits = [
+    train, validation = (
         tokenize(
             examples,
             loaded.tokenizer,
@@ -175,15 +175,7 @@ def _assemble(
             name=name,
         )
         for name, examples in (("train", data.train), ("validation", data.validation))
-    ]
-    target = target_of(
-        settings,
-        protocol,
-        dtype=loaded.dtype,
-        device=loaded.device.type,
-        inputs=loaded.tokenizer.model_input_names,
     )
-    memory = MemoryModel(loaded.model, backbone, modules, loaded.head, target, task)
     evaluator = Evaluator(
         checkpoint=loaded,
         backbone=backbone,
@@ -191,27 +183,52 @@ def _assemble(
         task=task,
         metric=metric,
         protocol=protocol,
-        splits=(splits[0], splits[1]),
+        splits=(train, validation),
         seeds=tuple(settings.seed + i for i in range(settings.seeds)),
-        memory=memory,
-        planner=Planner(
-            timer(
-                loaded.model,
-                partial(Pack, loaded.model, backbone, modules=modules, head=loaded.head),
-                backbone=backbone,
-                modules=modules,
-                task=task,
-                split=splits[0],
-                rows=protocol.batch,
-            ),
-            layers=len(backbone.layers),
-            largest=settings.pack or (CPU_PACK if loaded.device.type == "cpu" else GPU_PACK),
-            fixed=bool(settings.pack),
-        ),
+        memory=_memory(settings, protocol, loaded, backbone, task),
+        planner=_planner(settings, loaded, backbone, task, split=train, rows=protocol.batch),
         trunk_cache=trunk_cache_of(settings, backbone),
         needs_memory=bool(settings.memory) or "peak_memory" in settings.objectives,
     )
     return Workbench(settings, data, task, loaded, backbone, modules, evaluator)
+
+
+def _memory(
+    settings: Settings, protocol: Protocol, loaded: Checkpoint, backbone: Backbone, task: Task
+) -> MemoryModel:
+    """What training one configuration alone takes."""
+    target = target_of(
+        settings,
+        protocol,
+        dtype=loaded.dtype,
+        device=loaded.device.type,
+        inputs=loaded.tokenizer.model_input_names,
+    )
+    return MemoryModel(loaded.model, backbone, catalog.modules.all(), loaded.head, target, task)
+
+
+def _planner(
+    settings: Settings,
+    loaded: Checkpoint,
+    backbone: Backbone,
+    task: Task,
+    *,
+    split: Split,
+    rows: int,
+) -> Planner:
+    """Splits configurations into packs by steps timed on these rows."""
+    modules = catalog.modules.all()
+    step = timer(
+        loaded.model,
+        partial(Pack, loaded.model, backbone, modules=modules, head=loaded.head),
+        backbone=backbone,
+        modules=modules,
+        task=task,
+        split=split,
+        rows=rows,
+    )
+    largest = settings.pack or (CPU_PACK if loaded.device.type == "cpu" else GPU_PACK)
+    return Planner(step, len(backbone.layers), largest, fixed=bool(settings.pack))
 
 
 def trunk_cache_of(settings: Settings, backbone: Backbone) -> TrunkCache:

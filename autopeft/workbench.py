@@ -10,8 +10,9 @@ from pathlib import Path
 from autopeft import catalog, checkpoint
 from autopeft.checkpoint import Checkpoint
 from autopeft.data import DataOptions
+from autopeft.device_choice import choose_device, choose_dtype
 from autopeft.discovery import discover
-from autopeft.errors import MissingError, UsageError
+from autopeft.errors import UsageError
 from autopeft.evaluate import Evaluator
 from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS, Settings
 from autopeft.training.batches import Split, tokenize
@@ -33,7 +34,6 @@ from autopeft.types import (
 
 GPU_PACK = 32
 CPU_PACK = 8
-DTYPES = ("bfloat16", "float16", "float32", "float64")
 Note = Callable[[str], None]
 
 
@@ -119,39 +119,6 @@ def load_data(settings: Settings) -> TaskData:
         offline=settings.offline,
     )
     return data.load(settings.dataset, options)
-
-
-def choose_device(name: str) -> str:
-    """The named device, or the best there is.
-
-    Raises:
-        UsageError: no such device is known.
-        MissingError: it is not on this machine.
-    """
-    import torch
-
-    if not name:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.split(":")[0] not in ("cpu", "cuda"):
-        raise UsageError(f"unknown device `{name}`", hint="use `cpu`, `cuda` or `cuda:0`")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise MissingError(
-            f"there is no `{name}` here", hint="`autopeft doctor` shows what there is"
-        )
-    return name
-
-
-def choose_dtype(name: str, device: str) -> str:
-    """The named type of the frozen weights, or the device's default.
-
-    Raises:
-        UsageError: no such type can be trained on.
-    """
-    if not name:
-        return "float32" if device == "cpu" else "bfloat16"
-    if name not in DTYPES:
-        raise catalog.unknown("dtype", name, list(DTYPES))
-    return name
 
 
 def _assemble(

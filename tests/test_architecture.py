@@ -52,7 +52,7 @@ LEVELS = (
         "space_expansion",
         "study_path",
     },
-    {"allocation"},
+    {"allocation", "device_choice"},
     {"design", "loading", "testing", "workbench"},
     {"about", "bundle", "fitting", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,

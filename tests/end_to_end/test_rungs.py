@@ -92,16 +92,17 @@ def test_all_are_trained_when_asked_to(
 def test_other_samplers_bear_with_what_was_stopped(
     place: Path, tmp_path: Path, hopeless_when_odd: None, sampler: str
 ) -> None:
-    given = settings(place, sampler=sampler, trials=20)
+    given = settings(place, sampler=sampler, trials=14)
     found = search.run(given, tmp_path / "s.journal", Listener())
     assert states(found).count("stopped") > 0
-    assert len({t.digest for t in found.trials}) == 20
+    assert len({t.digest for t in found.trials}) == 14
 
 
 def test_an_end_between_the_rungs_loses_no_pack(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = search.run(settings(place), tmp_path / "whole.journal", Listener())
+    given = settings(place, trials=8, pack=4)
+    whole = search.run(given, tmp_path / "whole.journal", Listener())
     path = tmp_path / "s.journal"
     trained: list[tuple[int, int]] = []
     original = search.RungTraining._announce
@@ -119,7 +120,7 @@ def test_an_end_between_the_rungs_loses_no_pack(
     for _ in range(30):
         before = len(trained)
         try:
-            found = search.run(settings(place), path, Impatient())
+            found = search.run(given, path, Impatient())
             break
         except Interrupted:
             assert len(trained) == before + 1, "one pack, and it is kept"
@@ -129,5 +130,5 @@ def test_an_end_between_the_rungs_loses_no_pack(
         assert {n: m.value for n, m in mine.objectives.items()} == {
             n: m.value for n, m in theirs.objectives.items()
         }
-    assert sum(width for end, width in trained if end == 2) == 15
-    assert sum(width for end, width in trained if end == 4) == 15
+    assert sum(width for end, width in trained if end == 2) == 8
+    assert sum(width for end, width in trained if end == 4) == 8

@@ -65,19 +65,17 @@ def early_correlation(trials: Sequence[TrialRecord]) -> Correlation | None:
     curves = [curve for curve in curves if len(curve) > 1]
     if len(curves) < LEAST_TRIALS:
         return None
-    early, late = (np.array([c[i]["score"] for c in curves]) for i in (0, -1))
+    scores = np.array([[c[i]["score"] for c in curves] for i in (0, -1)])
     rng = np.random.default_rng(0)
-    samples = []
-    for _ in range(RESAMPLES):
-        chosen = rng.integers(len(curves), size=len(curves))
-        samples.append(_spearman(rankdata(early[chosen]), rankdata(late[chosen])))
-    found = [s for s in samples if np.isfinite(s)]
-    value = _spearman(rankdata(early), rankdata(late))
-    if not np.isfinite(value) or not found:
+    chosen = rng.integers(len(curves), size=(RESAMPLES, len(curves)))
+    samples = _pearson(*rankdata(scores[:, chosen], axis=-1))
+    found = samples[np.isfinite(samples)]
+    value = float(_pearson(*rankdata(scores, axis=-1)))
+    if not np.isfinite(value) or not len(found):
         return None
     low, high = np.percentile(found, [2.5, 97.5])
     share = curves[0][0]["step"] / curves[0][-1]["step"]
-    return Correlation(float(value), float(low), float(high), len(curves), share)
+    return Correlation(value, float(low), float(high), len(curves), share)
 
 
 def importance_correlation(
@@ -123,14 +121,17 @@ def _partial(ranks: np.ndarray) -> float:
     others = np.column_stack([np.ones(len(ranks)), ranks[:, 2:]])
     fitted, *_ = np.linalg.lstsq(others, ranks[:, :2], rcond=None)
     rest = ranks[:, :2] - others @ fitted
-    return _spearman(rest[:, 0], rest[:, 1])
+    return float(_pearson(*rest.T))
 
 
-def _spearman(a: object, b: object) -> float:
+def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Correlation along the last dimension; NaN where one of the two does not vary."""
     import numpy as np
 
+    a, b = (x - x.mean(-1, keepdims=True) for x in (a, b))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return float(np.corrcoef(np.asarray(a), np.asarray(b))[0, 1])
+        found: np.ndarray = (a * b).sum(-1) / np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
+    return found
 
 
 def sentences(

@@ -172,7 +172,7 @@ def sentences(
     if len(trials) > 1 and front:
         found.append(
             f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
-            "flatter it: score it on the report split before quoting a number."
+            "flatter it: `autopeft confirm` scores it on the report split."
         )
     gain = space.gain if space else None
     if front and (unsettled := _unsettled(trials, front, gain)):

@@ -104,6 +104,8 @@ def trial_counts(results: Results) -> str:
     words = [f"{len(done)} done, {len(results.front)} of them on the front"]
     if over:
         words[0] += f", {over} over the limit"
+    if stopped := states.count("stopped"):
+        words.append(f"{stopped} stopped early")
     words.append(f"{states.count('failed')} failed")
     if running := states.count("running"):
         words.append(f"{running} running")

@@ -172,7 +172,7 @@ def sentences(
     if len(trials) > 1 and front:
         found.append(
             f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
-            "flatter it: `autopeft confirm` scores it on the report split."
+            "flatter it: run autopeft confirm to score it on the report split."
         )
     gain = space.gain if space else None
     if front and (unsettled := _unsettled(trials, front, gain)):

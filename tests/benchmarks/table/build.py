@@ -75,10 +75,14 @@ class Builder:
     # --- details ------------------------------------------------------------------------------
 
     def _chosen(self, candidates: Candidates, rows: Sequence[Row]) -> Iterator[Candidate]:
-        """Spread points, then what was begun, then new neighbours of the front."""
+        """Spread points in random order, then what was begun, then neighbours of the front.
+
+        In order of size, a table that is cut short would hold small ones only.
+        """
         half = self.wanted // 2
-        for point in spread(self.problem, half, self.problem.seed):
-            yield candidates.describe([point])[0]
+        points = spread(self.problem, half, self.problem.seed)
+        for index in np.random.default_rng(self.problem.seed).permutation(len(points)):
+            yield candidates.describe([points[index]])[0]
         begun = {row.digest: self.problem.space.point(row.point) for row in rows}
         yield from candidates.describe(list(begun.values()))
         if len(begun) < half:
@@ -153,14 +157,20 @@ def build(options: argparse.Namespace, task: str, name: str, until: float) -> in
     problem = problem_of(bench, space, objectives, limits)
     builder = Builder(bench, problem, name, options.configurations, tuple(range(options.seeds)))
     path = options.folder / f"{task}.parquet"
-    facts = about.describe(bench, space, objectives, batch=PACK)
-    table, added = read(path).with_facts(name, facts), 0
+    table = read(path).with_facts(name, about.describe(bench, space, objectives, batch=PACK))
+    table, added = anywhere(table, options.data), 0
     while time.monotonic() < until and (pairs := builder.missing(table)):
         rows = list(builder.train(pairs))
         table, added = table.with_rows(rows), added + len(pairs)
         write(table, path)
         print(f"{task} {name}: {len(table.of_space(name))} rows", flush=True)
     return added
+
+
+def anywhere(table: Table, folder: Path) -> Table:
+    """The table without the place of the data on this machine."""
+    facts = json.loads(json.dumps(table.facts).replace(f"{folder}/", ""))
+    return dataclasses.replace(table, facts=facts)
 
 
 def main() -> None:

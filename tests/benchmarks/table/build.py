@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 
 from autopeft import about, catalog, digest, pareto, workbench
-from autopeft.evaluate import Evaluation, Evaluator
 from autopeft.optimiser.candidates import Candidate, Candidates
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.moves import Moves
@@ -30,13 +29,13 @@ from autopeft.problem import chosen_objectives, expanded, limits_of, problem_of
 from autopeft.settings import Settings
 from autopeft.workbench import Workbench
 from tests.benchmarks.table.file import Row, Table, read, write
+from tests.benchmarks.table.training import rows_of, scored_at_rungs
 
 FOLDER = Path(__file__).parent
 DATA = Path(__file__).parents[4] / "shared" / "data"
 TASKS = ("trec", "banking77", "sst2")
 SPACES = ("autopeft", "lora", "mixed")
 OBJECTIVES = ("accuracy", "trainable_parameters", "peak_memory")
-RUNGS = (0.15, 0.4, 1.0)
 PACK = 8
 
 
@@ -67,10 +66,11 @@ class Builder:
         """Train the pairs, one pack per seed."""
         for seed in sorted({seed for _, seed in pairs}):
             mine = [candidate for candidate, other in pairs if other == seed]
-            evaluator = self._evaluator(seed)
+            evaluator = scored_at_rungs(self.bench.evaluator, seed)
             decoded = [self.problem.space.decode(candidate.point) for candidate in mine]
             for candidate, evaluation in zip(mine, evaluator.evaluate(decoded), strict=True):
-                yield from self._rows(candidate, evaluation, seed)
+                point = self.problem.space.values(candidate.point)
+                yield from rows_of(evaluation, space=self.space, point=point, seed=seed)
 
     # --- details ------------------------------------------------------------------------------
 
@@ -110,34 +110,6 @@ class Builder:
 
     def _digest(self, candidate: Candidate) -> str:
         return digest.of_configuration(self.problem.space.decode(candidate.point))
-
-    def _evaluator(self, seed: int) -> Evaluator:
-        evaluator = self.bench.evaluator
-        protocol = dataclasses.replace(evaluator.protocol, rungs=RUNGS)
-        return dataclasses.replace(evaluator, protocol=protocol, seeds=(seed,))
-
-    def _rows(self, candidate: Candidate, evaluation: Evaluation, seed: int) -> Iterator[Row]:
-        """One row per rung; a run that failed has one, without a score."""
-        outcome = evaluation.outcome
-        measured = {name: m.value for name, m in outcome.measurements.items()}
-        curve = outcome.provenance.get("curve", [])
-        failed = bool(evaluation.failure) or not curve
-        for rung in curve[-1:] if failed else curve:
-            yield Row(
-                space=self.space,
-                digest=digest.of_configuration(outcome.configuration),
-                point=dict(self.problem.space.values(candidate.point)),
-                seed=seed,
-                share=1.0 if failed else rung["step"] / curve[-1]["step"],
-                step=int(rung["step"]),
-                score=float("nan") if failed else float(rung["score"]),
-                error=outcome.measurements["score"].error if "score" in measured else 0.0,
-                train_loss=float(rung["train_loss"]),
-                trainable=int(measured["trainable"]),
-                memory=int(measured["memory_predicted"]),
-                seconds=float(measured.get("seconds", 0.0)),
-                failure=evaluation.failure,
-            )
 
 
 def build(options: argparse.Namespace, task: str, name: str, until: float) -> int:

@@ -7,22 +7,20 @@ rows drawn again for all trials at once, and from the spread over seeds pooled o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autopeft import pareto
+from autopeft.paired_bootstrap import RESAMPLES, SEED, Score
 from autopeft.types import Direction, Measured
 
-RESAMPLES = 500
 SURE = 0.95
 LEAST_SEEDS = 2
 """With one, nothing is known of the spread over seeds."""
-
-Score = Callable[[Any, Any], float]
-"""(predictions, labels) -> the trained objective in its own unit."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def standings(
     Args:
         trials: each with at least one seed.
         labels: of the report split.
-        score: the trained objective.
+        score: the trained objective in its own unit.
         directions: of all objectives, the trained one first.
     """
     truth = np.asarray(labels)
@@ -78,13 +76,13 @@ def standings(
     values = [_values(trial, truth, score) for trial in able]
     spread = _pooled(values)
     draws = _draws(able, truth, score, spread)
-    chances = _chances(draws, able, directions)
+    gains = _gains(draws, able, directions) if able else draws
     found = {
         trial.number: Standing(
             trial.number,
             Measured(float(np.mean(values[i])), float(draws[i].std())),
             len(trial.predictions),
-            chances[i],
+            pareto.chance(gains, i),
         )
         for i, trial in enumerate(able)
     }
@@ -125,7 +123,7 @@ def _draws(
     trials: Sequence[Replicates], truth: NDArray[Any], score: Score, spread: float
 ) -> NDArray[np.float64]:
     """Means over seeds drawn again, [trials, resamples]: common rows, independent seeds."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(SEED)
     rows = generator.integers(0, len(truth), size=(RESAMPLES, len(truth)))
     drawn = np.empty((len(trials), RESAMPLES))
     for i, trial in enumerate(trials):
@@ -135,19 +133,12 @@ def _draws(
     return drawn
 
 
-def _chances(
+def _gains(
     draws: NDArray[np.float64], trials: Sequence[Replicates], directions: Sequence[Direction]
-) -> list[float]:
-    """Share of the draws in which no other trial is better, or as good and cheaper."""
-    if not trials:
-        return []
+) -> NDArray[np.float64]:
+    """Drawn scores and exact costs, more is better everywhere: [objectives, resamples, trials]."""
     signs = np.array([1.0 if d == "maximize" else -1.0 for d in directions])
-    gains = signs[0] * draws
-    costs = signs[1:] * np.array([trial.costs for trial in trials])
-    chances = []
-    for i in range(len(trials)):
-        no_dearer = (costs >= costs[i]).all(axis=1)
-        cheaper = no_dearer & (costs > costs[i]).any(axis=1)
-        beaten = (gains[no_dearer] > gains[i]).any(axis=0) | (gains[cheaper] >= gains[i]).any(0)
-        chances.append(float(1 - beaten.mean()))
-    return chances
+    costs = np.array([trial.costs for trial in trials]).reshape(len(trials), -1).T
+    repeated = np.repeat(costs[:, None], RESAMPLES, axis=1)
+    gains: NDArray[np.float64] = signs[:, None, None] * np.concatenate([draws.T[None], repeated])
+    return gains

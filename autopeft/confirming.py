@@ -18,6 +18,7 @@ from autopeft.errors import Interrupted, NothingFits
 from autopeft.evaluate import Evaluator
 from autopeft.ledger import Ledger
 from autopeft.progress import Progress
+from autopeft.recommendation import recommended
 from autopeft.settings import Settings
 from autopeft.types import Configuration, Measured, Outcome, Results
 from autopeft.workbench import Workbench, build
@@ -44,9 +45,8 @@ class Confirming:
     def __post_init__(self) -> None:
         self.split = self.bench.split(self.bench.data.report, "report")
 
-    def run(self, seeds: int) -> list[Standing]:
+    def run(self, numbers: Sequence[int], *, seeds: int) -> list[Standing]:
         """Train every candidate with two seeds, and what stays doubtful with up to `seeds`."""
-        numbers = candidates(self.found)
         predictions = self._stored()
         labels = self.split.labels.tolist()
         standings: list[Standing] = []
@@ -55,10 +55,9 @@ class Confirming:
             wanted = doubtful if index >= confirmation.LEAST_SEEDS else numbers
             if not wanted or not self._train(wanted, FIRST_SEED + index, predictions):
                 break
-            standings = confirmation.standings(
-                self.replicates(numbers, predictions), labels, self.score, self._directions
-            )
-            self._remember(standings)
+            trained = self.replicates(numbers, predictions)
+            standings = confirmation.standings(trained, labels, self.score, self._directions)
+            self._remember(standings, self._against_defaults(trained, labels))
         return standings
 
     def replicates(
@@ -81,6 +80,23 @@ class Confirming:
         objective = catalog.objectives.load(self.found.objectives[0].name)
         plain = Outcome(Configuration((), 0.0), {"score": Measured(value)})
         return objective.value(plain).value
+
+    def _against_defaults(
+        self, trained: Sequence[Replicates], labels: Sequence[float]
+    ) -> dict[str, Any]:
+        """The recommended trial, which was chosen without these rows, less each default."""
+        able = {trial.number: trial for trial in trained if not trial.diverged}
+        chosen = recommended(self.found)
+        if chosen is None or chosen.number not in able:
+            return {}
+        mine, spread = able[chosen.number], confirmation.pooled_spread(trained, labels, self.score)
+        differences = {
+            str(number): confirmation.difference(mine, other, labels, self.score, spread)
+            for number, other in able.items()
+            if number != chosen.number and self.found.trial(number).default
+        }
+        plain = {number: [found.value, found.error] for number, found in differences.items()}
+        return {"trial": chosen.number, "differences": plain}
 
     @property
     def _directions(self) -> list[Any]:
@@ -118,7 +134,7 @@ class Confirming:
         return replace(
             own,
             seeds=(seed,),
-            protocol=replace(own.protocol, seed=seed),
+            protocol=replace(own.protocol, seed=seed, rungs=(1.0,)),
             splits=(own.splits[0], self.split),
         )
 
@@ -131,7 +147,7 @@ class Confirming:
         stored = self.ledger.recall(PREDICTIONS) or {}
         return {int(n): {int(s): p for s, p in mine.items()} for n, mine in stored.items()}
 
-    def _remember(self, standings: Sequence[Standing]) -> None:
+    def _remember(self, standings: Sequence[Standing], against: Mapping[str, Any]) -> None:
         trials = {
             str(s.number): {
                 "score": None if math.isnan(s.score.value) else [s.score.value, s.score.error],
@@ -141,7 +157,8 @@ class Confirming:
             }
             for s in standings
         }
-        self.ledger.remember(FACT, {"rows": len(self.split), "trials": trials})
+        facts = {"rows": len(self.split), "trials": trials, "against_defaults": dict(against)}
+        self.ledger.remember(FACT, facts)
 
 
 def confirm(
@@ -169,19 +186,23 @@ def confirm(
         about.check_digests(ledger.about, now, str(path))
         deadline = time.monotonic() + (timeout or math.inf)
         run = Confirming(ledger, bench, found, progress, deadline)
-        return found, run.run(seeds)
+        standings = run.run(candidates(found, doubtful=MOST), seeds=seeds)
+        return results.read(ledger), standings
 
 
-def candidates(found: Results) -> list[int]:
-    """The front, the defaults, and what may be on the front by the search's own scores."""
+def candidates(found: Results, *, doubtful: int) -> list[int]:
+    """The front, the defaults, and as many as are allowed of what may be on the front too.
+
+    What may be is told by the search's own scores.
+    """
     chances = front_probability.estimate(found).trials
     able = {t.number: t for t in found.trials if t.state == "complete" and t.feasible}
-    sure = {*found.front, *(n for n, t in able.items() if t.origin.startswith("baseline"))}
-    doubtful = sorted(
+    sure = {*found.front, *(n for n, t in able.items() if t.default)}
+    rest = sorted(
         (n for n in able if n not in sure and chances.get(n, 0.0) >= DOUBTFUL),
         key=lambda n: -chances[n],
     )
-    return sorted({*sure, *doubtful[:MOST]})
+    return sorted({*sure, *rest[:doubtful]})
 
 
 def _plain(predictions: Mapping[int, Mapping[int, Sequence[float]]]) -> dict[str, Any]:

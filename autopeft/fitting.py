@@ -70,7 +70,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Planner:
+class Predictor:
     """Predicts both ways of training one skeleton."""
 
     backbone: Backbone
@@ -85,8 +85,8 @@ class Planner:
         return Need(label, parameters, memory, self.checkpointed.predict(configuration))
 
 
-def planner(source: str, target: Target, *, offline: bool = False) -> Planner:
-    """A planner for a hub id or folder, of which only the configuration is read.
+def predictor(source: str, target: Target, *, offline: bool = False) -> Predictor:
+    """A predictor for a hub id or folder, of which only the configuration is read.
 
     Raises:
         MissingError: there is no such model.
@@ -103,14 +103,16 @@ def planner(source: str, target: Target, *, offline: bool = False) -> Planner:
         MemoryModel(model, backbone, modules, head, replace(target, checkpointing=on), task)
         for on in (False, True)
     )
-    return Planner(backbone, modules, plain, checkpointed)
+    return Predictor(backbone, modules, plain, checkpointed)
 
 
-def plan(planned: Planner, spec: SpaceSpec, *, limit: int, percent: float, seed: int = 0) -> Plan:
+def plan(
+    predictor: Predictor, spec: SpaceSpec, *, limit: int, percent: float, seed: int = 0
+) -> Plan:
     """What fits in `limit` bytes of the space and of the family defaults.
 
     Args:
-        planned: the model.
+        predictor: of the model.
         spec: the space.
         limit: bytes.
         percent: parameter budget of the sample, percent of the backbone.
@@ -122,30 +124,30 @@ def plan(planned: Planner, spec: SpaceSpec, *, limit: int, percent: float, seed:
     if spec.importance:
         hint = "`--space lora` needs neither"
         raise UsageError(f"space `{spec.name}` is made from weights and data", hint=hint)
-    backbone, modules = planned.backbone, planned.modules
+    backbone, modules = predictor.backbone, predictor.modules
     space = expand(spec, backbone, modules)
     allowed = math.floor(percent / 100 * backbone.parameters)
-    points = spread(_problem(space, planned, allowed), SAMPLE, seed)
+    points = spread(_problem(space, predictor, allowed), SAMPLE, seed)
     return Plan(
         backbone,
-        planned.plain.target,
+        predictor.plain.target,
         limit,
-        planned.plain.frozen,
+        predictor.plain.frozen,
         space.name,
         tuple(
-            planned.need(b.label, b.configuration)
+            predictor.need(b.label, b.configuration)
             for b in baselines(backbone, modules, limit=allowed)
         ),
-        tuple(planned.need(str(i), space.decode(point)) for i, point in enumerate(points)),
-        tuple(_largest(planned, name, sites, limit) for name, sites in _groups(spec, backbone)),
+        tuple(predictor.need(str(i), space.decode(point)) for i, point in enumerate(points)),
+        tuple(_largest(predictor, name, sites, limit) for name, sites in _groups(spec, backbone)),
     )
 
 
-def _problem(space: Space, planned: Planner, allowed: int) -> Problem:
+def _problem(space: Space, predictor: Predictor, allowed: int) -> Problem:
     """A problem that only the parameter budget limits, for drawing the sample."""
 
     def parameters(configuration: Configuration) -> int:
-        return budget.count(configuration, planned.backbone, planned.modules).parameters
+        return budget.count(configuration, predictor.backbone, predictor.modules).parameters
 
     return Problem(
         space=space,
@@ -170,14 +172,14 @@ def _groups(spec: SpaceSpec, backbone: Backbone) -> Iterator[tuple[str, list[Sit
     yield EVERYWHERE, linears
 
 
-def _largest(planned: Planner, group: str, sites: Sequence[Site], limit: int) -> Largest:
+def _largest(predictor: Predictor, group: str, sites: Sequence[Site], limit: int) -> Largest:
     most = max(min(site.in_features, site.out_features) for site in sites)
 
     def fits(model: MemoryModel) -> Callable[[int], bool]:
-        return lambda rank: model.predict(_lora(planned.modules, sites, rank)) <= limit
+        return lambda rank: model.predict(_lora(predictor.modules, sites, rank)) <= limit
 
-    plain = _last(fits(planned.plain), most)
-    return Largest(group, len(sites), plain, _last(fits(planned.checkpointed), most), most)
+    plain = _last(fits(predictor.plain), most)
+    return Largest(group, len(sites), plain, _last(fits(predictor.checkpointed), most), most)
 
 
 def _lora(modules: Mapping[str, PeftModule], sites: Sequence[Site], rank: int) -> Configuration:

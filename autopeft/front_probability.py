@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autopeft import catalog
+from autopeft import catalog, pareto
 from autopeft.errors import UsageError
 from autopeft.paired_bootstrap import RESAMPLES, SEED, Draws, Score, correlation, draws
 from autopeft.types import ObjectiveInfo, Results, TrialRecord
@@ -105,7 +105,7 @@ def _probability(results: Results, near: Sequence[TrialRecord], found: Draws) ->
     if not near:
         return FrontProbability({}, "")
     replicates = _replicates(results, near, found)
-    shares = {t.number: _share(replicates, i) for i, t in enumerate(near)}
+    shares = {t.number: pareto.chance(replicates, i) for i, t in enumerate(near)}
     return FrontProbability(shares, _how(results, found))
 
 
@@ -122,13 +122,6 @@ def _replicates(results: Results, near: Sequence[TrialRecord], found: Draws) -> 
     noise = finite * generator.normal(size=(RESAMPLES, *finite.shape))
     drawn[1:] += np.moveaxis(noise, 2, 0)
     return drawn
-
-
-def _share(replicates: Any, index: int) -> float:
-    """The share of the replicates in which no other trial dominates this one."""
-    own = replicates[:, :, index : index + 1]
-    covers = (replicates >= own).all(axis=0) & (replicates > own).any(axis=0)
-    return round(float(1.0 - covers.any(axis=1).mean()), 3)
 
 
 def _how(results: Results, found: Draws) -> str:
@@ -151,7 +144,7 @@ def _paired(results: Results, near: Sequence[TrialRecord], found: Draws) -> dict
     kept = [
         i
         for i, t in enumerate(near)
-        if found.paired[i] and (t.number in results.front or t.origin.startswith("baseline"))
+        if found.paired[i] and (t.number in results.front or t.default)
     ][:PAIRED]
     part = Draws(found.noise[:, kept], (True,) * len(kept)) if kept else Draws(np.zeros((1, 0)), ())
     return {"trials": [near[i].number for i in kept], "correlation": correlation(part)}

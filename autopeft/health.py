@@ -142,6 +142,7 @@ def sentences(
     learning_rates: Sequence[float],
     correlation: Correlation | None,
     space: Explored | None = None,
+    confirmed: bool = False,
 ) -> list[str]:
     """Warnings about a study, most important first."""
     found = []
@@ -169,7 +170,7 @@ def sentences(
             f"the end ({correlation.value:.2f}, 95 % interval {correlation.low:.2f} to "
             f"{correlation.high:.2f}): differences within the error bars may not last."
         )
-    if len(trials) > 1 and front:
+    if len(trials) > 1 and front and not confirmed:
         found.append(
             f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
             "flatter it: run autopeft confirm to score it on the report split."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autopeft import digest
 from autopeft.errors import StudyError
 from autopeft.journal import quiet, storage, writing
-from autopeft.types import Configuration, Direction, Measured, Value
+from autopeft.types import BASELINE, Configuration, Direction, Measured, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -124,7 +124,7 @@ class Ledger:
     def ask_baseline(self, configuration: Configuration, label: str) -> Asked:
         """A trial of a given configuration, which need not be in the space."""
         number = self._open_trial({})
-        return self._keep(number, configuration, f"baseline: {label}")
+        return self._keep(number, configuration, f"{BASELINE}{label}")
 
     def ask(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from autopeft.types import Direction
 
@@ -76,6 +77,18 @@ def smallest_within(
     least = max(row[0] for row in gains.values()) - tolerance
     near = [i for i in indices if gains[i][0] >= least or math.isclose(gains[i][0], least)]
     return max(near, key=lambda i: (gains[i][1:], gains[i][0]))
+
+
+def chance(gains: Any, index: int) -> float:
+    """The share of resamples in which no other row dominates this one, to three digits.
+
+    Args:
+        gains: array [objectives, resamples, rows]; more is better everywhere.
+        index: of the row.
+    """
+    own = gains[:, :, index : index + 1]
+    covers = (gains >= own).all(axis=0) & (gains > own).any(axis=0)
+    return round(float(1.0 - covers.any(axis=1).mean()), 3)
 
 
 def _gains(row: Row, directions: Sequence[Direction]) -> Gains:

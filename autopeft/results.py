@@ -68,6 +68,7 @@ def read(ledger: Ledger) -> Results:
             learning_rates=facts["learning_rates"],
             correlation=correlation,
             space=explored,
+            confirmed=_confirmed(ledger, front),
         ),
         "seconds": sum(
             t.measurements["seconds"].value for t in trials if "seconds" in t.measurements
@@ -79,6 +80,12 @@ def read(ledger: Ledger) -> Results:
         "confirmation": ledger.recall("confirmation"),
     }
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
+
+
+def _confirmed(ledger: Ledger, front: Sequence[int]) -> bool:
+    """Whether every point of the front was trained anew on the report split."""
+    known = (ledger.recall("confirmation") or {}).get("trials") or {}
+    return {str(number) for number in front} <= set(known)
 
 
 def _importance(ledger: Ledger, trials: Sequence[TrialRecord]) -> health.Correlation | None:

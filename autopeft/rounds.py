@@ -34,8 +34,8 @@ class Rounds:
     build: Callable[[Problem, int], BaseSampler]
     training: RungTraining
 
-    def run(self) -> None:
-        """Batches of trials until there are enough."""
+    def run(self) -> bool:
+        """Batches of trials until there are enough; False when the time was up before."""
         stored = self.ledger.recall("timings")
         if stored is not None:
             self.training.evaluator.planner.timings = Timings.from_json(stored)
@@ -45,10 +45,11 @@ class Rounds:
         while not exhausted:
             start, end = self._next_batch()
             if start >= self.total:
-                return
+                return True
             exhausted = not self._ask_until(end)
             if not self.training.train(start, end):
-                return
+                return False
+        return True
 
     @property
     def total(self) -> int:

@@ -109,11 +109,19 @@ class Scoring:
         configurations: Sequence[Configuration],
         *,
         modules: Mapping[str, PeftModule] | None = None,
+        share_trunk: bool = True,
     ) -> Pack:
         """The configurations stacked, their weights drawn from the seed of the scoring."""
         jobs = [Job(configuration, self.seed) for configuration in configurations]
         known = self.modules if modules is None else modules
-        return Pack(self.model, self.backbone, jobs, modules=known, head=self.head)
+        return Pack(
+            self.model,
+            self.backbone,
+            jobs,
+            modules=known,
+            head=self.head,
+            share_trunk=share_trunk,
+        )
 
     def train(
         self, pack: Pack, *, steps: int = 0, callbacks: Sequence[Callback] = ()

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from autopeft import about, catalog, journal, results
+from autopeft import about, catalog, confirming, journal, results
 from autopeft.baselines import baselines
+from autopeft.confirmation import LEAST_SEEDS
+from autopeft.confirming import Confirming
 from autopeft.design import design, with_design
 from autopeft.errors import StudyError
 from autopeft.importance_scores import to_json
@@ -35,6 +37,8 @@ from autopeft.worth import Worth
 
 BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
+DOUBTFUL = 8
+"""A search confirms, besides its front and the defaults, one doubtful trial for so many trials."""
 
 
 def run(settings: Settings, path: Path, progress: Progress, *, command: str = "") -> Results:
@@ -76,11 +80,10 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
         progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
         progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
-        problem = with_design(bare, plan)
         training = RungTraining(
             evaluator=bench.evaluator,
             ledger=ledger,
-            problem=problem,
+            problem=with_design(bare, plan),
             objectives=objectives,
             progress=progress,
             total=settings.trials or TRIALS[bench.checkpoint.device.type],
@@ -90,15 +93,27 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         rounds = Rounds(
             settings=settings,
             ledger=ledger,
-            problem=problem,
+            problem=training.problem,
             design=plan,
             defaults=baselines(bench.backbone, bench.modules, limit=limits.parameters),
             progress=progress,
             build=sampler.build,
             training=training,
         )
-        rounds.run()
+        if rounds.run() and settings.confirm:
+            _confirm(training, bench)
         return results.read(ledger)
+
+
+def _confirm(training: RungTraining, bench: Workbench) -> None:
+    """Train the front and the defaults anew, as far as the time allows."""
+    found = results.read(training.ledger)
+    if found.front:
+        doubtful = len(found.trials) // DOUBTFUL
+        numbers = confirming.candidates(found, doubtful=doubtful)
+        Confirming(training.ledger, bench, found, training.progress, training.deadline).run(
+            numbers, seeds=LEAST_SEEDS
+        )
 
 
 def _existing(path: Path, settings: Settings, stack: ExitStack) -> Ledger | None:

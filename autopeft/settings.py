@@ -56,6 +56,8 @@ class Settings:
     """Largest number of configurations in a pack; 0 to measure what pays."""
     early_stopping: bool = True
     """Whether what has next to no chance to end on the front is stopped at a rung."""
+    confirm: bool = True
+    """Whether the front and the defaults are trained anew at the end, on the report split."""
     trunk_cache: int = 10**9
     """Most bytes for the frozen trunk's outputs, kept between epochs and packs; 0 for none."""
     trunk_folder: str = ""
@@ -74,7 +76,7 @@ class Settings:
 
     def protocol(self) -> dict[str, Any]:
         """What decides the results, as plain data: equal for every run of one study."""
-        free = {"trials", "timeout", "device", "offline", "trunk_folder"}
+        free = {"trials", "timeout", "confirm", "device", "offline", "trunk_folder"}
         return {k: _plain(v) for k, v in asdict(self).items() if k not in free}
 
     @staticmethod

@@ -275,6 +275,10 @@ class Objective:
     value: Callable[[Outcome], Measured]
 
 
+BASELINE = "baseline: "
+"""How the origin of a family default begins."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """A trial as reports, exporters and commands see it."""
@@ -295,6 +299,11 @@ class TrialRecord:
     message: str = ""
     """Why it failed or was stopped, in one sentence."""
     digest: str = ""
+
+    @property
+    def default(self) -> str:
+        """Name of the family default that it is, such as `LoRA r=8 on q,v`; empty for others."""
+        return self.origin.removeprefix(BASELINE) if self.origin.startswith(BASELINE) else ""
 
 
 @dataclass(frozen=True)

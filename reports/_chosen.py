@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 from autopeft import pareto
+from autopeft.recommendation import recommended
 from autopeft.types import Results, TrialRecord
 
 from . import _shared as shared
@@ -32,21 +31,6 @@ def choices(results: Results) -> dict[str, TrialRecord]:
     }
 
 
-def recommended(results: Results) -> TrialRecord | None:
-    """The smallest on the front within one standard error of the best; None without a front.
-
-    The one-standard-error rule of Breiman et al. (1984): what is left to chance costs nothing.
-    """
-    trials = [results.trial(number) for number in results.front]
-    if not trials:
-        return None
-    rows, directions = shared.rows(results, trials), shared.directions(results)
-    best = trials[pareto.smallest_within(rows, directions, 0.0)]
-    error = shared.value_of(best, results.objectives[0]).error
-    tolerance = error if math.isfinite(error) else 0.0
-    return trials[pareto.smallest_within(rows, directions, tolerance)]
-
-
 def default_trial(results: Results) -> TrialRecord:
     """What every view shows before a choice; IndexError when no trial has finished."""
     return recommended(results) or shared.finished(results)[0]
@@ -55,7 +39,7 @@ def default_trial(results: Results) -> TrialRecord:
 def counterpart(results: Results, trial: TrialRecord) -> TrialRecord:
     """What a trial is compared with: the knee, else the first default, else any other."""
     knee = choices(results).get("Knee")
-    defaults = [t for t in shared.drawn(results) if shared.is_baseline(t)]
+    defaults = [t for t in shared.drawn(results) if t.default]
     for other in [*([knee] if knee else []), *defaults, *shared.drawn(results)]:
         if other.number != trial.number:
             return other

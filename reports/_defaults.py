@@ -14,7 +14,7 @@ from . import _yardsticks as yardsticks
 
 def comparison(results: Results) -> str:
     """One sentence for each default: what beats it, or plainly that nothing does."""
-    defaults = [trial for trial in results.trials if shared.is_baseline(trial)]
+    defaults = [trial for trial in results.trials if trial.default]
     if not defaults:
         return '<p class="muted">No default was trained in this study to compare with.</p>'
     items = "".join(f"<li>{against(results, trial)}</li>" for trial in defaults)
@@ -24,11 +24,11 @@ def comparison(results: Results) -> str:
 
 def against(results: Results, default: TrialRecord) -> str:
     """How the search compares with one default, as HTML."""
-    name = f"{escape(shared.baseline_name(default))} ({shared.select_html(default)})"
+    name = f"{escape(default.default)} ({shared.select_html(default)})"
     if default.state != "complete":
         reason = escape(default.message) if default.message else "It has not finished."
         return f"{name} has no result. {reason}"
-    searched = [t for t in shared.finished(results) if t.feasible and not shared.is_baseline(t)]
+    searched = [t for t in shared.finished(results) if t.feasible and not t.default]
     if not searched:
         return f"{name}: no searched trial has finished within the limits yet."
     better = [trial for trial in searched if covers(results, trial, default)]

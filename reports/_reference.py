@@ -58,7 +58,7 @@ def expected(results: Results, draws: Sequence[TrialRecord], box: Box) -> Growth
 
     Its seconds are those of the defaults and the mean of a draw.
     """
-    defaults = [t for t in results.trials if shared.is_baseline(t)]
+    defaults = [t for t in results.trials if t.default]
     able = {t.number: box.gains(shared.rows(results, [t])[0]) for t in usable(results)}
     generator = random.Random(0)
     curves = [

@@ -70,7 +70,7 @@ def groups(
 
 def kind_of(results: Results, trial: TrialRecord) -> str:
     """How a trial is drawn: a default stays a default, wherever it stands."""
-    if shared.is_baseline(trial):
+    if trial.default:
         return "default"
     if trial.number in results.front:
         return "front"
@@ -111,7 +111,7 @@ def labels(
 
     `clear`: further places to keep clear, as shares of the figure.
     """
-    names = [shared.baseline_name(trial) for trial in named]
+    names = [trial.default for trial in named]
     at, dots = (
         [(share(t, axes[0], windows[0]), share(t, axes[1], windows[1])) for t in group]
         for group in (named, trials)

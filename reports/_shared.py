@@ -14,7 +14,6 @@ from autopeft.types import Direction, Measured, ObjectiveInfo, Results, TrialRec
 from ._once import once
 
 NOTHING_YET = "No trial has finished yet."
-BASELINE = "baseline"
 MEMORY = "peak_memory"
 MOST_DRAWN = 600
 """Finished trials that a page draws and lists; a browser is slow with many more."""
@@ -34,7 +33,7 @@ def nothing_yet(results: Results) -> str:
 def drawn(results: Results) -> list[TrialRecord]:
     """The finished trials that the page shows: the front, the defaults and an even choice."""
     done, front = finished(results), set(results.front)
-    kept = {t.number for t in done if t.number in front or is_baseline(t)}
+    kept = {t.number for t in done if t.number in front or t.default}
     rest = [t.number for t in done if t.number not in kept]
     room = max(MOST_DRAWN - len(kept), 0)
     if len(rest) > room:
@@ -54,16 +53,6 @@ def thinned_html(results: Results) -> str:
         "the defaults and an even choice of the rest. <code>autopeft report -o results.parquet"
         "</code> writes all of them.</p>"
     )
-
-
-def is_baseline(trial: TrialRecord) -> bool:
-    """Whether the trial is a default that others are compared with."""
-    return trial.origin.startswith(BASELINE)
-
-
-def baseline_name(trial: TrialRecord) -> str:
-    """`LoRA r=8 on q,v` of the origin `baseline: LoRA r=8 on q,v`."""
-    return trial.origin.removeprefix(BASELINE).lstrip(": ") or f"trial {trial.number}"
 
 
 def value_of(trial: TrialRecord, objective: ObjectiveInfo) -> Measured:

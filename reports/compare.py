@@ -42,7 +42,7 @@ def options(results: Results, chosen: TrialRecord) -> str:
     """The front and the defaults as options, then the rest."""
     order = [results.trial(n) for n in results.front]
     order += [t for t in shared.drawn(results) if t.number not in results.front]
-    order.sort(key=lambda t: not (t.number in results.front or shared.is_baseline(t)))
+    order.sort(key=lambda t: not (t.number in results.front or t.default))
     return "".join(
         f'<option value="{t.number}"{" selected" if t is chosen else ""}>{escape(named(t))}'
         "</option>"
@@ -52,7 +52,7 @@ def options(results: Results, chosen: TrialRecord) -> str:
 
 def named(trial: TrialRecord) -> str:
     """Such as `#0 LoRA r=8 on q,v` or `#17`."""
-    name = shared.baseline_name(trial) if shared.is_baseline(trial) else ""
+    name = trial.default
     return f"#{trial.number} {name}".rstrip()
 
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 from autopeft.format import measured
+from autopeft.recommendation import confirmed
 from autopeft.types import Measured, Results, View
 
 from . import _shared as shared
@@ -44,11 +45,17 @@ def html(results: Results) -> str:
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     rows = "".join(row(results, number, facts) for number, facts in trials(results).items())
     return (
-        f"<p><strong>{escape(verdict(results))}</strong></p>"
+        f"<p><strong>{escape(verdict(results))}</strong></p>{against(results)}"
         f'<div class="scroll" role="region" aria-label="Confirmed trials" tabindex="0"><table>'
         f'<thead><tr><th scope="col">trial</th>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
+
+
+def against(results: Results) -> str:
+    """The recommended trial against each default, as a list."""
+    items = "".join(f"<li>{escape(s[0].upper() + s[1:])}.</li>" for s in confirmed(results))
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def row(results: Results, number: int, facts: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def stages_html(results: Results) -> str:
 
 def stage(trial: TrialRecord) -> str:
     """What chose the trial: `defaults`, or its origin."""
-    return "defaults" if shared.is_baseline(trial) else trial.origin
+    return "defaults" if trial.default else trial.origin
 
 
 def stage_row(name: str, trials: Sequence[TrialRecord]) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from itertools import accumulate, groupby
 from typing import Any
 
-from autopeft.types import Comparison, Results, View
+from autopeft.types import BASELINE, Comparison, Results, View
 
 from . import _shared as shared
 from . import _studies as several
@@ -109,7 +109,7 @@ def phases(results: Results) -> list[tuple[str, int]]:
 def origin_kind(origin: str, results: Results) -> str:
     """`defaults`, `design` or the name of the sampler."""
     sampler = str((results.info.get("settings") or {}).get("sampler") or "model")
-    if origin.startswith(shared.BASELINE):
+    if origin.startswith(BASELINE):
         return "defaults"
     return sampler if origin in (sampler, "model", "random") else "design"
 

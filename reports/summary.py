@@ -7,11 +7,12 @@ from html import escape
 from typing import Any
 
 from autopeft.format import MISSING, bytes_text, count_text
+from autopeft.recommendation import recommended
 from autopeft.types import Comparison, Results, TrialRecord, View
 
 from . import _shared as shared
 from ._axes import plottable
-from ._chosen import choices, recommended
+from ._chosen import choices
 from ._defaults import comparison, differences, gain
 from ._side_by_side import summary_html
 
@@ -67,15 +68,13 @@ def over_the_best_default(results: Results, trial: TrialRecord) -> str:
     first = results.objectives[0]
     sign = 1.0 if first.direction == "maximize" else -1.0
     defaults = [
-        t
-        for t in shared.finished(results)
-        if shared.is_baseline(t) and t.feasible and plottable(t, first)
+        t for t in shared.finished(results) if t.default and t.feasible and plottable(t, first)
     ]
-    if not defaults or shared.is_baseline(trial):
+    if not defaults or trial.default:
         return " It is one of the defaults." if defaults else ""
     best = max(defaults, key=lambda t: sign * shared.value_of(t, first).value)
     return (
-        f" Against the best default, {escape(shared.baseline_name(best))} "
+        f" Against the best default, {escape(best.default)} "
         f"({shared.select_html(best)}), it is {escape(differences(results, trial, best))}."
     )
 
@@ -145,7 +144,7 @@ def card(results: Results, titles: Sequence[str], trial: TrialRecord) -> str:
         "active layers": shared.layers_text(trial, results),
         "learning rate": shared.learning_rate_text(trial),
         "training": training_text(results),
-        "default": shared.baseline_name(trial) if shared.is_baseline(trial) else "",
+        "default": trial.default,
     }
     items = (f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows.items() if v)
     return (

@@ -22,7 +22,6 @@ LEVELS = (
     {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
     | {
         "gradient_pass",
-        "confirmation",
         "peak_memory",
         "plotly_carrier",
         "promotion",
@@ -33,13 +32,15 @@ LEVELS = (
         "paired_bootstrap",
         "picture",
         "progress",
+        "recommendation",
         "report",
         "trial_table",
         "settings",
         "weights",
         "worth",
     },
-    {"adapter_file", "baselines", "checkpoint", "data", "discovery", "ledger", "space_file"},
+    {"adapter_file", "baselines", "checkpoint", "confirmation", "data", "discovery", "ledger"}
+    | {"space_file"},
     {"docstrings", "space", "training"},
     {
         "callbacks",

@@ -23,11 +23,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def planned(folder: Path) -> fitting.Planner:
-    return fitting.planner(str(folder), TARGET, offline=True)
+def planned(folder: Path) -> fitting.Predictor:
+    return fitting.predictor(str(folder), TARGET, offline=True)
 
 
-def test_the_largest_rank_fits_and_the_next_does_not(planned: fitting.Planner) -> None:
+def test_the_largest_rank_fits_and_the_next_does_not(planned: fitting.Predictor) -> None:
     sites = [s for s in planned.backbone.sites if s.kind == "linear"]
     limit = planned.plain.predict(fitting._lora(planned.modules, sites, 5))
     found = fitting.plan(planned, catalog.spaces.load("lora"), limit=limit, percent=100)
@@ -43,7 +43,7 @@ def test_the_largest_rank_fits_and_the_next_does_not(planned: fitting.Planner) -
     }
 
 
-def test_a_limit_above_everything_or_below(planned: fitting.Planner) -> None:
+def test_a_limit_above_everything_or_below(planned: fitting.Predictor) -> None:
     spec = catalog.spaces.load("lora")
     everything = fitting.plan(planned, spec, limit=10**12, percent=50)
     assert everything.anything
@@ -55,7 +55,7 @@ def test_a_limit_above_everything_or_below(planned: fitting.Planner) -> None:
     assert all(one.rank == one.checkpointed == 0 for one in nothing.largest)
 
 
-def test_a_space_that_needs_weights_is_refused(planned: fitting.Planner) -> None:
+def test_a_space_that_needs_weights_is_refused(planned: fitting.Predictor) -> None:
     with pytest.raises(UsageError, match="weights and data"):
         fitting.plan(planned, catalog.spaces.load("spt"), limit=1, percent=1)
 

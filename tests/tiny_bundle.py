@@ -71,6 +71,31 @@ def dataset(file: Path, *, pairs: bool = False, numbers: bool = False) -> str:
     return str(file)
 
 
+def material(folder: Path) -> Path:
+    """A folder with a checkpoint and rows, for `settings`."""
+    checkpoint(folder / "model", "bert")
+    dataset(folder / "rows.jsonl")
+    return folder
+
+
+def settings(material: Path, **changed: Any) -> Settings:
+    """A search of seconds on the material."""
+    given: dict[str, Any] = {
+        "model": str(material / "model"),
+        "dataset": str(material / "rows.jsonl"),
+        "budget": 20.0,
+        "trials": 12,
+        "steps": 4,
+        "batch": 8,
+        "length": 16,
+        "validation_rows": 24,
+        "pack": 4,
+        "device": "cpu",
+        "confirm": False,
+    }
+    return Settings(**{**given, **changed})
+
+
 def bench(folder: Path, architecture: str, **options: Any) -> Workbench:
     """A workbench on a checkpoint and a data set made in the folder."""
     pairs, numbers = options.pop("pairs", False), options.pop("numbers", False)

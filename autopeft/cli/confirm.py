@@ -60,7 +60,6 @@ def confirm(
 
 
 def _show(results: Results, standings: Sequence[Standing]) -> None:
-    from autopeft.cli.tables import name_of
     from autopeft.describe import describe
     from autopeft.format import measured, quantity
 
@@ -80,7 +79,7 @@ def _show(results: Results, standings: Sequence[Standing]) -> None:
                 f"{standing.chance:.0%}",
                 str(standing.seeds),
                 describe(trial.configuration, results.backbone),
-                name_of(trial) if trial.origin.startswith("baseline") else "",
+                trial.default,
             ]
         )
     heads += ["on the front", "seeds", "modules", "default"]
@@ -89,12 +88,16 @@ def _show(results: Results, standings: Sequence[Standing]) -> None:
 
 def _explain(results: Results, standings: Sequence[Standing]) -> None:
     """What was measured on what, and what is still open."""
+    from autopeft.recommendation import confirmed
+
     rows = (results.info.get("splits") or {}).get("report", "the")
     output.note("")
     output.note(
         f"\N{PLUS-MINUS SIGN} is one standard error over {rows} rows of the report split and over "
         "seeds; no choice was made by these rows"
     )
+    for sentence in confirmed(results):
+        output.note(sentence)
     doubtful = [str(s.number) for s in standings if not s.settled]
     if doubtful:
         output.note(f"in doubt: {', '.join(doubtful)}; `--seeds` allows more trainings")

@@ -66,9 +66,9 @@ def plan(
     wanted = _target(train_batch, train_length, train_precision, target)
     spec = catalog.spaces.load(space)
     output.note(f"reading the shape of {checkpoint.name_of(model)}")
-    planned = fitting.planner(model, wanted, offline=offline)
+    predictor = fitting.predictor(model, wanted, offline=offline)
     output.note("predicting peak memory, nothing is trained")
-    found = fitting.plan(planned, spec, limit=limit, percent=percent)
+    found = fitting.plan(predictor, spec, limit=limit, percent=percent)
     if json:
         output.show_json({"schema": "autopeft.plan/1", **_data(found)})
     else:

@@ -118,6 +118,13 @@ def search(
             help="Train to the end even what has next to no chance to end on the front",
         ),
     ] = False,
+    no_confirm: Annotated[
+        bool,
+        option(
+            "--no-confirm",
+            help="Do not train the front and the defaults anew at the end, on the report split",
+        ),
+    ] = False,
     trunk_cache: Annotated[
         str,
         option(
@@ -183,6 +190,7 @@ def search(
         train_rows=train_rows,
         pack=pack,
         early_stopping=not no_early_stopping,
+        confirm=not no_confirm,
         trunk_cache=0 if trunk_cache == "0" else units.size(trunk_cache, option="--trunk-cache"),
         trunk_folder=trunk_folder,
         device=device,

@@ -11,7 +11,6 @@ from autopeft.describe import active_layers, describe
 from autopeft.format import byte_scale, measured
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
-BASELINE = "baseline: "
 NAN = Measured(float("nan"))
 
 
@@ -61,14 +60,9 @@ def notes_on(results: Results) -> dict[int, str]:
         for which in ("best", "knee", "smallest"):
             notes.setdefault(choose(results, which).number, []).append(which)
     for trial in results.trials:
-        if trial.origin.startswith(BASELINE):
-            notes.setdefault(trial.number, []).append(f"default: {name_of(trial)}")
+        if trial.default:
+            notes.setdefault(trial.number, []).append(f"default: {trial.default}")
     return {number: ", ".join(words) for number, words in notes.items()}
-
-
-def name_of(default: TrialRecord) -> str:
-    """`LoRA r=8 on q,v` of the origin `baseline: LoRA r=8 on q,v`."""
-    return default.origin.removeprefix(BASELINE)
 
 
 def csv_text(results: Results, trials: Sequence[TrialRecord]) -> str:

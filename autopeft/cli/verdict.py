@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from autopeft.cli.tables import BASELINE, name_of
 from autopeft.format import MISSING, measured, quantity
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
@@ -15,19 +14,15 @@ def against_defaults(results: Results) -> list[str]:
     A point counts when its first objective is at least as good and it trains at most as many
     parameters; with several, the best one is named.
     """
-    defaults = [t for t in results.trials if _is_default(t) and t.configuration.placements]
+    defaults = [t for t in results.trials if t.default and t.configuration.placements]
     return [_against(results, default) for default in defaults if default.state == "complete"]
-
-
-def _is_default(trial: TrialRecord) -> bool:
-    return trial.origin.startswith(BASELINE)
 
 
 def _against(results: Results, default: TrialRecord) -> str:
     first = results.objectives[0]
-    head = f"{name_of(default)}: {_at(results, default)}"
+    head = f"{default.default}: {_at(results, default)}"
     front = [results.trial(number) for number in results.front]
-    able = [t for t in front if not _is_default(t) and _covers(first, t, default)]
+    able = [t for t in front if not t.default and _covers(first, t, default)]
     if not able:
         return (
             f"{head}; no searched point on the front is at least as good with at most as many "

@@ -18,7 +18,6 @@ from autopeft.errors import UsageError
 from autopeft.scoring import Scoring
 from autopeft.training.handles import held
 from autopeft.training.pack import Pack
-from autopeft.training.trunk import Trunk
 from autopeft.types import Configuration, ImportanceMethod, Scores
 
 if TYPE_CHECKING:
@@ -60,11 +59,10 @@ def score(scoring: Scoring) -> Scores:
 
 
 def _copies_of_the_head(scoring: Scoring) -> Pack:
-    pack = scoring.pack([Configuration((), 1e-3)] * CANDIDATES)
+    # Every layer must see all K * B rows, as each slice skips its own.
+    pack = scoring.pack([Configuration((), 1e-3)] * CANDIDATES, share_trunk=False)
     for index in range(CANDIDATES):
         pack.restore(index, scoring.trained_head.export(0))
-    # Every layer must see all K * B rows, as each slice skips its own.
-    pack.trunk = Trunk((), CANDIDATES, None)
     return pack
 
 

@@ -50,6 +50,7 @@ class Pack(nn.Module):
         modules: Mapping[str, PeftModule],
         head: Sequence[str],
         cache: TrunkCache | None = None,
+        share_trunk: bool = True,
     ) -> None:
         """Stack the jobs.
 
@@ -60,6 +61,7 @@ class Pack(nn.Module):
             modules: PEFT module types by name.
             head: paths of the modules that each configuration trains its own copy of.
             cache: of the trunk's outputs, shared by packs on the same model.
+            share_trunk: whether layers below the lowest adapted one run once for all jobs.
         """
         super().__init__()
         self.backbone = backbone
@@ -74,7 +76,7 @@ class Pack(nn.Module):
             self.layers[key] = stacked
             self.sites[key] = site
         self.entry = min(entry_layer(job.configuration, backbone) for job in jobs)
-        one_stack = len({path.rsplit(".", 1)[0] for path in backbone.layers}) == 1
+        one_stack = share_trunk and len({path.rsplit(".", 1)[0] for path in backbone.layers}) == 1
         shared = backbone.layers[: self.entry] if one_stack else ()
         self.trunk = Trunk(shared, len(jobs), cache)
         first = next(model.parameters())

@@ -32,6 +32,7 @@ import torch
 import transformers
 
 from autopeft import catalog, checkpoint
+from autopeft.checkpoint import Checkpoint
 from autopeft.discovery import discover
 from autopeft.training.batches import Split
 from autopeft.training.heap import keep_freed_memory
@@ -110,8 +111,34 @@ def losses_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return catalog.tasks.load("text_classification").loss(logits, labels)
 
 
+def quickstart(device: str) -> tuple[Checkpoint, Backbone]:
+    """The model that is measured."""
+    loaded = checkpoint.load(
+        "", architecture="AutoModelForSequenceClassification", outputs=CLASSES, device=device
+    )
+    return loaded, discover(loaded.model, catalog.backbones.all(), name=loaded.name)
+
+
+def bench_of(loaded: Checkpoint, backbone: Backbone, case: Case, width: int) -> Bench:
+    """A case with `width` configurations and random rows."""
+    device = loaded.device
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(1000, 20_000, (case.rows, case.tokens), generator=generator).to(device)
+    return Bench(
+        loaded.model,
+        backbone,
+        loaded.head,
+        configurations(backbone, case.lowest, width),
+        {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
+        torch.randint(0, CLASSES, (case.rows,), generator=generator).to(device),
+        case.lowest,
+        loaded.tokenizer,
+        TrunkCache(10**9, len(backbone.layers)),
+    )
+
+
 def packed_runner(
-    bench: Bench, jobs: list[Job], *, kept: bool = False
+    bench: Bench, jobs: list[Job], *, kept: bool = False, share_trunk: bool = True
 ) -> tuple[Pack, Callable[[], torch.Tensor]]:
     """A function that runs one step of all jobs in one pack and gives their losses."""
     pack = Pack(
@@ -121,6 +148,7 @@ def packed_runner(
         modules=catalog.modules.all(),
         head=bench.head,
         cache=bench.cache if kept else None,
+        share_trunk=share_trunk,
     )
     rates = torch.full((len(jobs),), RATE, device=bench.device)
     optimiser = PackedAdamW(list(pack.parameters()), rates, weight_decay=0.0, clip=0.0)
@@ -294,28 +322,13 @@ def main() -> None:
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     keep_freed_memory()
-    loaded = checkpoint.load(
-        "", architecture="AutoModelForSequenceClassification", outputs=CLASSES, device=device
-    )
-    backbone = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
+    loaded, backbone = quickstart(device)
     results = []
     for shape in options.shape or SHAPES:
         rows, tokens = map(int, shape.split("x"))
         for lowest, label in ((0, "all layers"), (4, "top two layers")):
             case = Case(rows, tokens, lowest, label)
-            generator = torch.Generator().manual_seed(0)
-            ids = torch.randint(1000, 20_000, (rows, tokens), generator=generator).to(device)
-            bench = Bench(
-                loaded.model,
-                backbone,
-                loaded.head,
-                configurations(backbone, lowest, options.width),
-                {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
-                torch.randint(0, CLASSES, (rows,), generator=generator).to(device),
-                lowest,
-                loaded.tokenizer,
-                TrunkCache(10**9, len(backbone.layers)),
-            )
+            bench = bench_of(loaded, backbone, case, options.width)
             found = compare(bench, options.steps, options.rounds)
             results.append({**asdict(case), **found})
             print(

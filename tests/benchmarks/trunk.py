@@ -22,20 +22,22 @@ from typing import Any
 
 import torch
 
-from autopeft import catalog, checkpoint
-from autopeft.discovery import discover
 from autopeft.training.heap import keep_freed_memory
-from autopeft.training.trunk import Trunk
-from autopeft.training.trunk_cache import TrunkCache
-from tests.benchmarks.packed import CLASSES, SHAPES, Bench, configurations, packed_runner, timed
+from tests.benchmarks.packed import (
+    SHAPES,
+    Bench,
+    Case,
+    bench_of,
+    packed_runner,
+    quickstart,
+    timed,
+)
 
 
 def sides(bench: Bench) -> dict[str, Callable[[], torch.Tensor]]:
     """One step of each side."""
-    repeated, step = packed_runner(bench, bench.jobs)
-    repeated.trunk = Trunk((), repeated.count, None)
     return {
-        "repeated": step,
+        "repeated": packed_runner(bench, bench.jobs, share_trunk=False)[1],
         "shared": packed_runner(bench, bench.jobs)[1],
         "kept": packed_runner(bench, bench.jobs, kept=True)[1],
     }
@@ -64,33 +66,6 @@ def compare(bench: Bench, steps: int, rounds: int) -> dict[str, float]:
     }
 
 
-def benches(shapes: list[str], width: int, device: str) -> list[tuple[str, Bench]]:
-    """One bench per shape."""
-    loaded = checkpoint.load(
-        "", architecture="AutoModelForSequenceClassification", outputs=CLASSES, device=device
-    )
-    backbone = discover(loaded.model, catalog.backbones.all(), name=loaded.name)
-    middle = len(backbone.layers) // 2
-    made = []
-    for shape in shapes:
-        rows, tokens = map(int, shape.split("x"))
-        generator = torch.Generator().manual_seed(0)
-        ids = torch.randint(1000, 20_000, (rows, tokens), generator=generator).to(device)
-        bench = Bench(
-            loaded.model,
-            backbone,
-            loaded.head,
-            configurations(backbone, middle, width),
-            {"input_ids": ids, "attention_mask": torch.ones_like(ids)},
-            torch.randint(0, CLASSES, (rows,), generator=generator).to(device),
-            middle,
-            loaded.tokenizer,
-            TrunkCache(10**9, len(backbone.layers)),
-        )
-        made.append((shape, bench))
-    return made
-
-
 def main() -> None:
     """Run every shape and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -103,7 +78,11 @@ def main() -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     keep_freed_memory()
     cases: list[dict[str, Any]] = []
-    for shape, bench in benches(options.shape or list(SHAPES), options.width, device):
+    loaded, backbone = quickstart(device)
+    for shape in options.shape or SHAPES:
+        rows, tokens = map(int, shape.split("x"))
+        case = Case(rows, tokens, len(backbone.layers) // 2, "middle")
+        bench = bench_of(loaded, backbone, case, options.width)
         found = compare(bench, options.steps, options.rounds)
         cases.append({"shape": shape, "lowest": bench.lowest, **found})
         print(

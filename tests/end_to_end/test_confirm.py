@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -13,29 +14,16 @@ from autopeft import cli, confirming, results, search
 from autopeft.confirming import FIRST_SEED, candidates, confirm
 from autopeft.errors import Interrupted, NothingFits
 from autopeft.ledger import Ledger
-from autopeft.settings import Settings
+from autopeft.recommendation import confirmed
 from tests import tiny_bundle
 from tests.listener import Listener
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("study")
-    tiny_bundle.checkpoint(folder / "model", "bert")
-    tiny_bundle.dataset(folder / "rows.jsonl")
+    folder = tiny_bundle.material(tmp_path_factory.mktemp("study"))
     path = folder / "study.journal"
-    given = Settings(
-        model=str(folder / "model"),
-        dataset=str(folder / "rows.jsonl"),
-        budget=20.0,
-        trials=10,
-        steps=4,
-        batch=8,
-        length=16,
-        validation_rows=24,
-        pack=4,
-        device="cpu",
-    )
+    given = tiny_bundle.settings(folder, trials=10)
     search.run(given, path, Listener())
     return path
 
@@ -54,7 +42,7 @@ def trained(study: Path) -> dict[str, list[str]]:
 
 def test_every_candidate_gets_the_same_two_new_seeds_at_least(study: Path) -> None:
     found, standings = confirm(study, seeds=3, progress=Listener())
-    numbers = candidates(found)
+    numbers = candidates(found, doubtful=confirming.MOST)
     assert [s.number for s in standings] == numbers
     assert set(found.front) <= set(numbers)
     assert {t.number for t in found.trials if t.origin.startswith("baseline")} <= set(numbers)
@@ -114,8 +102,6 @@ def test_when_time_is_up_what_is_done_is_kept(study: Path) -> None:
 def test_a_study_without_a_front_has_nothing_to_confirm(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import dataclasses
-
     read = results.read
 
     def empty(ledger: Ledger) -> Any:
@@ -146,3 +132,30 @@ def test_the_command_prints_a_table_and_json(
     code, _, err = run("confirm", str(study), "--seeds", "1")
     assert code == 2
     assert "at least 2" in err
+
+
+def test_a_search_confirms_its_front_and_the_defaults_at_the_end(tmp_path: Path) -> None:
+    given = tiny_bundle.settings(tiny_bundle.material(tmp_path), trials=8, confirm=True)
+    listener = Listener()
+    found = search.run(given, tmp_path / "s.journal", listener)
+    known = set(found.info["confirmation"]["trials"])
+    assert {str(number) for number in found.front} <= known
+    assert {str(t.number) for t in found.trials if t.default} <= known
+    assert not any("flatter" in sentence for sentence in found.info["health"])
+    differences = found.info["confirmation"]["against_defaults"]["differences"]
+    assert len(differences) >= sum(1 for t in found.trials if t.default) - 1
+    assert len(confirmed(found)) == len(differences)
+    again = Listener()
+    assert search.run(given, tmp_path / "s.journal", again).info == found.info
+    assert any("report split" in note for note in listener.notes)
+    assert not any("training" in note for note in again.notes)
+
+
+def test_a_search_out_of_time_leaves_confirming_to_the_next_run(tmp_path: Path) -> None:
+    material = tiny_bundle.material(tmp_path)
+    given = tiny_bundle.settings(material, trials=8, confirm=True)
+    path = tmp_path / "s.journal"
+    search.run(tiny_bundle.settings(material, trials=8), path, Listener())
+    short = dataclasses.replace(given, timeout=1e-9)
+    assert search.run(short, path, Listener()).info["confirmation"] is None
+    assert search.run(given, path, Listener()).info["confirmation"] is not None

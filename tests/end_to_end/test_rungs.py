@@ -10,34 +10,15 @@ import pytest
 from autopeft import promotion, results, search, weights
 from autopeft.errors import Interrupted
 from autopeft.promotion import Outlook
-from autopeft.settings import Settings
 from autopeft.types import Measured, Results
 from tests import tiny_bundle
 from tests.listener import Listener
+from tests.tiny_bundle import settings
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
-    tiny_bundle.checkpoint(folder / "model", "bert")
-    tiny_bundle.dataset(folder / "rows.jsonl")
-    return folder
-
-
-def settings(place: Path, **changed: Any) -> Settings:
-    given: dict[str, Any] = {
-        "model": str(place / "model"),
-        "dataset": str(place / "rows.jsonl"),
-        "budget": 20.0,
-        "trials": 15,
-        "steps": 4,
-        "batch": 8,
-        "length": 16,
-        "validation_rows": 24,
-        "pack": 3,
-        "device": "cpu",
-    }
-    return Settings(**{**given, **changed})
+    return tiny_bundle.material(tmp_path_factory.mktemp("material"))
 
 
 @pytest.fixture
@@ -62,7 +43,7 @@ def test_the_hopeless_are_stopped_and_told(
     place: Path, tmp_path: Path, hopeless_when_odd: None
 ) -> None:
     listener = Listener()
-    found = search.run(settings(place), tmp_path / "s.journal", listener)
+    found = search.run(settings(place, trials=15, pack=3), tmp_path / "s.journal", listener)
     stopped = [t for t in found.trials if t.state == "stopped"]
     assert stopped
     assert set(states(found)) == {"complete", "stopped"}
@@ -84,7 +65,7 @@ def test_the_hopeless_are_stopped_and_told(
 def test_all_are_trained_when_asked_to(
     place: Path, tmp_path: Path, hopeless_when_odd: None
 ) -> None:
-    given = settings(place, early_stopping=False)
+    given = settings(place, trials=15, pack=3, early_stopping=False)
     assert set(states(search.run(given, tmp_path / "s.journal", Listener()))) == {"complete"}
 
 
@@ -92,7 +73,7 @@ def test_all_are_trained_when_asked_to(
 def test_other_samplers_bear_with_what_was_stopped(
     place: Path, tmp_path: Path, hopeless_when_odd: None, sampler: str
 ) -> None:
-    given = settings(place, sampler=sampler, trials=14)
+    given = settings(place, pack=3, sampler=sampler, trials=14)
     found = search.run(given, tmp_path / "s.journal", Listener())
     assert states(found).count("stopped") > 0
     assert len({t.digest for t in found.trials}) == 14

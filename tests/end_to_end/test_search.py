@@ -25,30 +25,12 @@ from autopeft.training.pack import Pack
 from autopeft.types import Results
 from tests import tiny_bundle
 from tests.listener import Listener
+from tests.tiny_bundle import settings
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("material")
-    tiny_bundle.checkpoint(folder / "model", "bert")
-    tiny_bundle.dataset(folder / "rows.jsonl")
-    return folder
-
-
-def settings(place: Path, **changed: Any) -> Settings:
-    given: dict[str, Any] = {
-        "model": str(place / "model"),
-        "dataset": str(place / "rows.jsonl"),
-        "budget": 20.0,
-        "trials": 12,
-        "steps": 4,
-        "batch": 8,
-        "length": 16,
-        "validation_rows": 24,
-        "pack": 4,
-        "device": "cpu",
-    }
-    return Settings(**{**given, **changed})
+    return tiny_bundle.material(tmp_path_factory.mktemp("material"))
 
 
 def table(found: Results) -> list[tuple[int, str, dict[str, float]]]:

@@ -39,10 +39,16 @@ class Contest:
         """The exact objectives."""
         return self.problem.costs(self.problem.space.decode(point))
 
-    def share(self, points: Sequence[Point]) -> float:
-        """Share of the true front's hypervolume that the points reach, by their true values."""
+    def shares(self, points: Sequence[Point]) -> list[float]:
+        """Share of the true front's hypervolume that the first 1, 2, ... points reach.
+
+        By their true values.
+        """
         rows = [(self.truth(point), *self.costs(point)) for point in points]
-        return hypervolume(rows, floor=self.floor, limits=self.limits) / self.best
+        reached = (rows[: count + 1] for count in range(len(rows)))
+        return [
+            hypervolume(some, floor=self.floor, limits=self.limits) / self.best for some in reached
+        ]
 
 
 def hypervolume(rows: Sequence[Sequence[float]], *, floor: float, limits: Sequence[float]) -> float:

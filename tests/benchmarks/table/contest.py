@@ -2,189 +2,204 @@
 
 *Pool*: only the table's configurations can be tried; the truth is the mean over their seeds, and an
 observation is one of them. *Surrogate*: an ensemble of trees fitted to the table answers for any
-configuration of the space, with noise drawn as the replicates scatter.
+configuration of the space, with noise drawn as the replicates scatter. Parameters are counted and
+memory is predicted as in a search, and samplers get the importance score and the initial design
+that a search would give them.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autopeft import about, catalog
-from autopeft.optimiser.grid import Grid
-from autopeft.optimiser.initial_design import spread
-from autopeft.optimiser.problem import Price, Problem
+from autopeft.design import design
+from autopeft.optimiser.problem import Problem
+from autopeft.problem import DESIGN_METHODS
 from autopeft.space import Space
 from autopeft.space_expansion import expand
-from autopeft.types import Backbone, Configuration, Placement, Point
+from autopeft.types import Backbone, Point, Scores
+from autopeft.worth import worth_of
 from tests.benchmarks.contest import Contest, hypervolume
 from tests.benchmarks.elites import best_per_bucket
+from tests.benchmarks.table import scores
+from tests.benchmarks.table.answers import Answers
 from tests.benchmarks.table.file import Entry, entries, read
+from tests.benchmarks.table.prices import Prices, memory_model
 
 FOLDER = Path(__file__).parent
-DESIGN = 12
+DESIGNED = 8
+"""A pool's share that is its initial design, as 1 in so many."""
 GENERATIONS = 200
-FOLDS = 5
+BEYOND = 1.01
+"""References lie this far beyond the limits, so that using them up still counts."""
 
 
-class Prices:
-    """Parameters of a real backbone, whole and by layer."""
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One task and space of a folder of tables."""
 
-    def __init__(self, backbone: Backbone, limit: float) -> None:
-        self.backbone, self.limit = backbone, limit
-        self.modules = catalog.modules.all()
+    task: str
+    space_name: str
+    backbone: Backbone
+    space: Space
+    entries: tuple[Entry, ...]
+    limit: float
+    """Parameters at the budget."""
+    prices: Prices
+    importance: Mapping[str, Scores]
+    """Of the methods of the initial design; empty where none are stored or asked for."""
 
-    def of_layer(self, layer: int, placements: Sequence[Placement]) -> tuple[float, ...]:
-        """Parameters of a layer."""
-        return (sum(map(self._count, placements)),)
+    @property
+    def floor(self) -> float:
+        """The lowest score of the table."""
+        return min(entry.score for entry in self.entries)
 
-    def total(self, layers: Sequence[int], parts: np.ndarray) -> list[Price]:
-        """Prices of configurations from the parameters of their layers."""
-        return [self._price(size) for size in parts[:, :, 0].sum(axis=1).tolist()]
+    @property
+    def limits(self) -> tuple[float, ...]:
+        """The worst costs that count."""
+        most = (self.limit, float(max(entry.memory for entry in self.entries)))
+        return tuple(BEYOND * cost for cost in most[: self.costs])
 
-    def of(self, configuration: Configuration) -> Price:
-        """The price of one configuration."""
-        return self._price(sum(map(self._count, configuration.placements)))
-
-    def _count(self, placement: Placement) -> float:
-        site = self.backbone.site(placement.site)
-        return float(self.modules[placement.module].count(site, placement.settings).parameters)
-
-    def _price(self, size: float) -> Price:
-        return Price((size,), size, 0 < size <= self.limit)
+    @property
+    def costs(self) -> int:
+        """How many objectives are exact costs."""
+        return 2 if self.prices.memory else 1
 
 
-@lru_cache(maxsize=4)
-def contest(task: str, space_name: str, mode: str, seed: int) -> Contest:
-    """The contest of a task and a space; `mode` is `pool` or `surrogate`.
+@lru_cache(maxsize=8)
+def source(
+    task: str, space_name: str, costs: int, *, worth: bool = True, folder: Path = FOLDER
+) -> Source:
+    """What the tables of a folder know of a task and a space.
+
+    Args:
+        task: a file of the folder.
+        space_name: one of its spaces.
+        costs: 1 for parameters, 2 for parameters and memory.
+        worth: whether samplers are given the importance score.
+        folder: of the tables.
 
     Raises:
         FileNotFoundError: the table has not been built.
     """
-    table = read(FOLDER / f"{task}.parquet")
+    table = read(folder / f"{task}.parquet")
     if space_name not in table.facts:
         raise FileNotFoundError(f"no table of {task} {space_name}; see tests/benchmarks/table")
     facts = table.facts[space_name]
     backbone = about.backbone(facts)
-    space = expand(catalog.spaces.load(space_name), backbone, catalog.modules.all())
-    found = entries(table, space_name)
     limit = facts["budget_percent"] / 100 * backbone.parameters
-    problem = _problem(space, Prices(backbone, limit), limit, seed)
-    build = _pool if mode == "pool" else _surrogate
-    return build(f"{task}/{space_name}/{mode}", problem, found, limit)
-
-
-def _problem(space: Space, prices: Prices, limit: float, seed: int) -> Problem:
-    return Problem(
-        space=space,
-        directions=("maximize", "minimize"),
-        modelled=0,
-        costs=lambda c: (prices.of(c).size,),
-        feasible=lambda c: prices.of(c).feasible,
-        limits=(float(limit),),
-        design=(),
-        seed=seed,
-        stratify=lambda c: prices.of(c).size,
-        layered=prices,
+    known = scores.read(folder, task) if worth else {}
+    shape = facts["memory_shape"]["rows"], facts["memory_shape"]["tokens"]
+    outputs, model = len(facts["classes"]), facts["settings"]["model"]
+    memory = memory_model(facts["task"], model, outputs, shape) if costs == 2 else None
+    return Source(
+        task,
+        space_name,
+        backbone,
+        expand(catalog.spaces.load(space_name), backbone, catalog.modules.all()),
+        tuple(entries(table, space_name)),
+        limit,
+        Prices(backbone, limit, memory),
+        {name: known[name] for name in DESIGN_METHODS if name in known},
     )
 
 
-def _pool(name: str, problem: Problem, found: Sequence[Entry], limit: float) -> Contest:
-    by_point = {problem.space.point(entry.point): entry for entry in found}
-    floor = min(entry.score for entry in found)
-    rows = [(entry.score, float(entry.trainable)) for entry in found]
+def contest(found: Source, mode: str, seed: int) -> Contest:
+    """The contest of a task and a space; `mode` is `pool` or `surrogate`."""
+    return _pool(found, seed) if mode == "pool" else _surrogate(found, seed)
+
+
+def _problem(found: Source, seed: int) -> Problem:
+    prices = found.prices
+    scored = next(iter(found.importance.values()), None)
+    return Problem(
+        space=found.space,
+        directions=("maximize", "minimize", "minimize")[: 1 + found.costs],
+        modelled=0,
+        costs=lambda c: prices.of(c).costs,
+        feasible=lambda c: prices.of(c).feasible,
+        limits=(found.limit, math.inf)[: found.costs],
+        design=(),
+        seed=seed,
+        stratify=lambda c: prices.parameters(c.placements),
+        layered=prices,
+        worth=worth_of(scored, catalog.modules.all()) if scored else None,
+    )
+
+
+def _pool(found: Source, seed: int) -> Contest:
+    by_point = {found.space.point(entry.point): entry for entry in found.entries}
+    rows = [(entry.score, *_costs(entry, found.costs)) for entry in found.entries]
 
     def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
         entry = by_point[point]
         return entry.scores[int(rng.integers(len(entry.scores)))], entry.error
 
     return Contest(
-        name,
-        problem,
+        f"{found.task}/{found.space_name}/pool",
+        _problem(found, seed),
         _strata(by_point),
         truth=lambda point: by_point[point].score,
         observe=observe,
-        floor=floor,
-        limits=(limit * 1.01,),
-        best=hypervolume(rows, floor=floor, limits=(limit * 1.01,)),
+        floor=found.floor,
+        limits=found.limits,
+        best=hypervolume(rows, floor=found.floor, limits=found.limits),
         pool=tuple(by_point),
     )
 
 
-def _strata(by_point: dict[Point, Entry]) -> tuple[Point, ...]:
+def _costs(entry: Entry, count: int) -> tuple[float, ...]:
+    return (float(entry.trainable), float(entry.memory))[:count]
+
+
+def _strata(by_point: Mapping[Point, Entry]) -> tuple[Point, ...]:
     """Points of the pool at even ranks of size."""
     ordered = sorted(by_point, key=lambda point: (by_point[point].trainable, point))
-    step = (len(ordered) - 1) / max(1, DESIGN - 1)
-    return tuple(dict.fromkeys(ordered[round(i * step)] for i in range(DESIGN)))
+    count = max(2, len(ordered) // DESIGNED)
+    step = (len(ordered) - 1) / (count - 1)
+    return tuple(dict.fromkeys(ordered[round(i * step)] for i in range(count)))
 
 
-def _surrogate(name: str, problem: Problem, found: Sequence[Entry], limit: float) -> Contest:
-    grid = Grid(problem.space)
-    rows = grid.rows(grid.array([problem.space.point(entry.point) for entry in found]))
-    model = ensemble().fit(rows, [entry.score for entry in found])
-    noise = replicate_noise(found)
-    floor = min(entry.score for entry in found)
+def _surrogate(found: Source, seed: int) -> Contest:
+    answers, best = _answers(found)
+    problem = _problem(found, seed)
 
-    def truths(points: np.ndarray) -> np.ndarray:
-        return np.asarray(model.predict(grid.rows(grid.canonical(points))))
+    def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
+        return answers(point) + answers.noise * float(rng.normal()), answers.noise
 
-    def truth(point: Point) -> float:
-        return float(truths(grid.array([point]))[0])
-
-    front = best_per_bucket(problem, truths, generations=GENERATIONS)
     return Contest(
-        name,
+        f"{found.task}/{found.space_name}/surrogate",
         problem,
-        spread(problem, DESIGN, problem.seed),
-        truth=truth,
-        observe=lambda point, rng: (truth(point) + noise * float(rng.normal()), noise),
-        floor=floor,
-        limits=(limit * 1.01,),
-        best=hypervolume(front, floor=floor, limits=(limit * 1.01,)),
+        _designed(found, problem),
+        truth=answers,
+        observe=observe,
+        floor=found.floor,
+        limits=found.limits,
+        best=best,
     )
 
 
-def ensemble() -> Any:
-    """Trees only: a Gaussian process as the truth would favour samplers that use one."""
-    from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, VotingRegressor
-
-    extra = ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0)
-    boosted = GradientBoostingRegressor(
-        n_estimators=200, max_depth=4, learning_rate=0.05, subsample=0.7, random_state=0
-    )
-    return VotingRegressor([("extra", extra), ("boosted", boosted)])
+def _designed(found: Source, problem: Problem) -> tuple[Point, ...]:
+    """What a search would try first."""
+    limit, importance = int(found.limit), found.importance
+    return design(problem, found.backbone, limit=limit, importance=importance).points
 
 
-def replicate_noise(found: Sequence[Entry]) -> float:
-    """Standard deviation of one training around its configuration's mean, pooled."""
-    variances = [statistics.variance(e.scores) for e in found if len(e.scores) > 1]
-    return math.sqrt(statistics.fmean(variances)) if variances else 0.0
+@lru_cache(maxsize=4)
+def _answers(found: Source) -> tuple[Answers, float]:
+    """What answers for any configuration, and the hypervolume of its true front."""
+    problem = _problem(found, 0)
+    answers = Answers(problem, found.entries)
+    front = best_per_bucket(problem, answers.of, generations=GENERATIONS)
+    return answers, hypervolume(front, floor=found.floor, limits=found.limits)
 
 
-def quality(task: str, space_name: str) -> dict[str, float]:
-    """Cross-validated error and rank correlation of the surrogate, and the replicates' noise."""
-    from scipy.stats import spearmanr
-    from sklearn.model_selection import KFold, cross_val_predict
-
-    table = read(FOLDER / f"{task}.parquet")
-    found = entries(table, space_name)
-    backbone = about.backbone(table.facts[space_name])
-    space = expand(catalog.spaces.load(space_name), backbone, catalog.modules.all())
-    grid = Grid(space)
-    rows = grid.rows(grid.array([space.point(entry.point) for entry in found]))
-    scores = np.array([entry.score for entry in found])
-    folds = KFold(FOLDS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(ensemble(), rows, scores, cv=folds)
-    return {
-        "configurations": len(found),
-        "rmse": float(np.sqrt(np.mean((predicted - scores) ** 2))),
-        "spread": float(scores.std()),
-        "spearman": float(spearmanr(predicted, scores)[0]),
-        "noise": replicate_noise(found),
-    }
+def quality(found: Source) -> dict[str, float]:
+    """What cross-validation says of the surrogate."""
+    return Answers(_problem(found, 0), found.entries).quality()

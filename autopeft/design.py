@@ -41,6 +41,7 @@ def design(
     *,
     limit: int,
     importance: Mapping[str, Scores],
+    seeds: Sequence[Configuration] = (),
 ) -> Design:
     """The initial design of a problem.
 
@@ -49,9 +50,11 @@ def design(
         backbone: its layers and sites.
         limit: PEFT parameters at the budget.
         importance: scores by the name of their method.
+        seeds: configurations of an earlier study, for this backbone.
     """
     space = problem.space
-    wanted = [*_important(space, backbone, limit, importance), *_upper(space, backbone)]
+    warm = [(configuration, "warm start") for configuration in seeds]
+    wanted = [*warm, *_important(space, backbone, limit, importance), *_upper(space, backbone)]
     found: dict[str, tuple[Point, str]] = {}
     for configuration, origin in wanted:
         point = _fitted(problem, configuration)

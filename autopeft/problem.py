@@ -10,7 +10,7 @@ from autopeft import allocation, budget, catalog, importance_scores, layer_price
 from autopeft.errors import NothingFits, SpaceError, UsageError
 from autopeft.ledger import Ledger
 from autopeft.optimiser.initial_design import spread
-from autopeft.optimiser.problem import Problem
+from autopeft.optimiser.problem import Prior, Problem
 from autopeft.space import Allocator, Space
 from autopeft.space_expansion import expand
 from autopeft.space_file import SpaceSpec
@@ -112,8 +112,9 @@ def problem_of(
     limits: Limits,
     *,
     importance: Importance | None = None,
+    prior: Prior | None = None,
 ) -> Problem:
-    """The problem, with an empty design; importance scores are a hint for samplers.
+    """The problem, with an empty design; importance and a prior are hints for samplers.
 
     Raises:
         NothingFits: not even the smallest configuration is within the limits.
@@ -149,6 +150,7 @@ def problem_of(
             evaluator, known, parameters=limits.parameters, memory=limits.memory
         ),
         worth=_worth(bench, importance or {}),
+        prior=prior,
     )
     _check_something_fits(problem, bench, limits)
     return problem

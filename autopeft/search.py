@@ -31,12 +31,14 @@ from autopeft.rounds import Rounds
 from autopeft.rung_training import RungTraining
 from autopeft.settings import TRIALS, Settings
 from autopeft.space import Space
+from autopeft.transfer import Lesson, lesson_of, seeds, warm_start
 from autopeft.types import Objective, Results
 from autopeft.workbench import Workbench, build
 from autopeft.worth import Worth
 
 BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
+LESSON = "warm_start"
 DOUBTFUL = 8
 """A search confirms, besides its front and the defaults, one doubtful trial for so many trials."""
 
@@ -66,13 +68,22 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         found = importance(bench, spec, ledger, progress.note)
         limits = limits_of(bench)
         space = expanded(bench, spec, found, limits)
-        bare = problem_of(bench, space, objectives, limits, importance=found)
+        lesson = _lesson(settings, ledger)
+        prior = warm_start(lesson, bench.backbone, bench.modules) if lesson else None
+        bare = problem_of(bench, space, objectives, limits, importance=found, prior=prior)
         progress.note("laying out the first configurations")
-        suggested = {name: found[name] for name in DESIGN_METHODS}
-        plan = design(bare, bench.backbone, limit=limits.parameters, importance=suggested)
+        plan = design(
+            bare,
+            bench.backbone,
+            limit=limits.parameters,
+            importance={name: found[name] for name in DESIGN_METHODS},
+            seeds=seeds(lesson, bench.backbone) if lesson else (),
+        )
         if ledger is None:
             ledger = _create(path, bench, space, objectives, stack)
             _remember(ledger, found, bare, command)
+            if lesson:
+                ledger.remember(LESSON, lesson.to_json())
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
             about.check_digests(ledger.about, now, str(path))
@@ -128,6 +139,14 @@ def _existing(path: Path, settings: Settings, stack: ExitStack) -> Ledger | None
     ledger = Ledger.open(path)
     about.check(ledger.about, settings, str(path))
     return ledger
+
+
+def _lesson(settings: Settings, ledger: Ledger | None) -> Lesson | None:
+    """What an earlier study teaches; as it was when this one began."""
+    stored = ledger.recall(LESSON) if ledger else None
+    if stored is not None:
+        return Lesson.from_json(stored)
+    return lesson_of(results.snapshot(Path(settings.warm_start))) if settings.warm_start else None
 
 
 def _create(

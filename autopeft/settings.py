@@ -34,6 +34,8 @@ class Settings:
     memory: int = 0
     """Largest peak memory in bytes; 0 for no limit."""
     sampler: str = "gp"
+    warm_start: str = ""
+    """Path of an earlier study whose scores guide this one; empty for none."""
     trials: int = 0
     """0 for the device's default."""
     timeout: float = 0.0

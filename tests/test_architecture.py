@@ -57,7 +57,7 @@ LEVELS = (
     {"design", "loading", "testing", "workbench"},
     {"about", "bundle", "fitting", "front_probability", "importance_scores", "layer_prices"},
     LEAVES,
-    {"export", "importance_comparison", "problem", "results"},
+    {"export", "importance_comparison", "problem", "results", "transfer"},
     {"confirming", "exporting", "rung_training"},
     {"rounds"},
     {"search"},

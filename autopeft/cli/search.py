@@ -38,6 +38,14 @@ def search(
         str,
         option("--sampler", metavar="NAME", help="gp, saas, tpe, nsga2 or random [default: gp]"),
     ] = "gp",
+    warm_start: Annotated[
+        str,
+        option(
+            "--warm-start",
+            metavar="STUDY",
+            help="Begin with what an earlier study found, of another task or model",
+        ),
+    ] = "",
     trials: Annotated[
         int,
         option(
@@ -175,6 +183,7 @@ def search(
         budget=units.percent(budget),
         memory=units.size(memory) if memory else 0,
         sampler=sampler,
+        warm_start=warm_start,
         trials=trials,
         timeout=units.seconds(timeout) if timeout else 0.0,
         seeds=seeds,

@@ -24,6 +24,8 @@ KEPT = 50_000
 
 Content = frozenset[object]
 """Placements of one layer."""
+Traits = NDArray[np.float64]
+"""What the problem's prior sees of placements; empty without a prior."""
 Identity = tuple[frozenset[Content], float]
 """Contents of the layers and the learning rate; equal for what trains the same thing."""
 
@@ -37,6 +39,8 @@ class Candidate:
     price: Price
     worth: float
     """Sum of the problem's guess of what each placement adds; 0 without a guess."""
+    expected: float = 0.0
+    """What the problem's prior lets expect; 0 without one."""
 
     @property
     def log_size(self) -> float:
@@ -49,6 +53,7 @@ class _Structure:
     contents: frozenset[Content]
     price: Price
     worth: float
+    traits: Traits
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class _Layer:
     content: Content
     part: tuple[float, ...]
     worth: float
+    traits: Traits
 
 
 def identity_of(configuration: Configuration) -> Identity:
@@ -84,18 +90,21 @@ class Candidates:
         """One candidate per point, or None where it is empty or over a limit."""
         points = self.grid.canonical(points)
         plain: list[list[int]] = points.tolist()
-        rate = self.problem.space.learning_rate
-        rates = self.problem.space.dimensions[rate].values
+        rates = self._rates(plain)
+        structures = self._all(points, plain)
         return [
             Candidate(
                 tuple(point),
-                (structure.contents, float(rates[point[rate]])),
+                (structure.contents, rate),
                 structure.price,
                 structure.worth,
+                expected,
             )
             if structure.price.feasible
             else None
-            for point, structure in zip(plain, self._all(points, plain), strict=True)
+            for point, structure, rate, expected in zip(
+                plain, structures, rates, self._expected(structures, rates), strict=True
+            )
         ]
 
     def feasible(self, point: Point) -> Candidate | None:
@@ -116,19 +125,22 @@ class Candidates:
             if candidate is None:
                 configuration = space.decode(point)
                 price = Price(self.problem.costs(configuration), 0.0, False)
-                worth = self._worth(configuration.placements)
-                candidate = Candidate(point, identity_of(configuration), price, worth)
+                candidate = Candidate(
+                    point,
+                    identity_of(configuration),
+                    price,
+                    self._worth(configuration.placements),
+                    self._expected([self._decoded(point)], self._rates([point]))[0],
+                )
             found.append(candidate)
         return found
 
     def identities(self, points: Sequence[Point]) -> list[Identity]:
         """Identities of points, feasible or not."""
-        rate = self.problem.space.learning_rate
-        rates = self.problem.space.dimensions[rate].values
         found = self._all(self.grid.array(points), points)
         return [
-            (structure.contents, float(rates[point[rate]]))
-            for point, structure in zip(points, found, strict=True)
+            (structure.contents, rate)
+            for structure, rate in zip(found, self._rates(points), strict=True)
         ]
 
     def canonical(self, candidate: Candidate) -> Candidate:
@@ -153,6 +165,7 @@ class Candidates:
                 frozenset(layer.content for layer in layers if layer.content),
                 price,
                 sum(layer.worth for layer in layers),
+                np.sum([layer.traits for layer in layers], axis=0),
             )
             for layers, price in zip(rows, prices, strict=True)
         ]
@@ -165,8 +178,9 @@ class Candidates:
             configuration = self.problem.space.decode(point)
             placements = configuration.placements
             price = self.problem.price(configuration)
-            structure = _Structure(_contents(placements), price, self._worth(placements))
-            self._structures[key] = structure
+            self._structures[key] = _Structure(
+                _contents(placements), price, self._worth(placements), self._traits(placements)
+            )
         return self._structures[key]
 
     def _of_layer(
@@ -190,11 +204,30 @@ class Candidates:
         layer, _, slots = self.grid.by_layer[index]
         placed = self.problem.space.placed(slots, point)
         part = self.problem.layered.of_layer(layer, placed)
-        return _Layer(_content(placed), part, self._worth(placed))
+        return _Layer(_content(placed), part, self._worth(placed), self._traits(placed))
 
     def _worth(self, placements: Sequence[Placement]) -> float:
         worth = self.problem.worth
         return 0.0 if worth is None else sum(worth(placement) for placement in placements)
+
+    def _traits(self, placements: Sequence[Placement]) -> Traits:
+        prior = self.problem.prior
+        if prior is None:
+            return np.zeros(0)
+        return sum(map(prior.traits, placements), start=np.zeros(prior.width))
+
+    def _expected(self, structures: Sequence[_Structure], rates: Sequence[float]) -> list[float]:
+        prior = self.problem.prior
+        if prior is None or not structures:
+            return [0.0] * len(structures)
+        traits = np.stack([structure.traits for structure in structures])
+        found: list[float] = prior.expected(traits, np.array(rates)).tolist()
+        return found
+
+    def _rates(self, points: Sequence[Sequence[int]]) -> list[float]:
+        dimension = self.problem.space.learning_rate
+        values = self.problem.space.dimensions[dimension].values
+        return [float(values[point[dimension]]) for point in points]
 
 
 def _contents(placements: Sequence[Placement]) -> frozenset[Content]:

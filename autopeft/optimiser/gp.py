@@ -21,7 +21,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from autopeft import pareto
-from autopeft.optimiser import acquisition, surrogate
+from autopeft.optimiser import acquisition, guided, surrogate
 from autopeft.optimiser.candidates import Candidate, Candidates, candidates_of
 from autopeft.optimiser.cost_scale import CostScale, cost_scale
 from autopeft.optimiser.designed import distributions
@@ -148,7 +148,8 @@ def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) 
     points = [o.point for o in inside if o.point is not None] + list(history.running)
     described = candidates.describe(points)
     rows = _rows(candidates, described)
-    posterior = fit(_data(problem, inside, rows[: len(inside)]))
+    data = _data(problem, inside, rows[: len(inside)])
+    posterior = fit(data) if problem.prior is None else guided.fit(data, fit)
     if posterior is None:
         return None
     for row in rows[len(inside) :]:
@@ -167,12 +168,14 @@ def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) 
 
 
 def _rows(candidates: Candidates, found: Sequence[Candidate]) -> NDArray[np.float64]:
-    """What the surrogate sees: positions, and the importance score where there is one."""
-    grid = candidates.grid
+    """What the surrogate sees: positions, then the importance score and the prior, if any."""
+    grid, problem = candidates.grid, candidates.problem
     rows = grid.rows(grid.array([c.point for c in found]))[:, grid.counts > 1]
-    if candidates.problem.worth is None:
-        return rows
-    return np.column_stack([rows, [c.worth for c in found]])
+    if problem.worth is not None:
+        rows = np.column_stack([rows, [c.worth for c in found]])
+    if problem.prior is not None:
+        rows = np.column_stack([rows, [c.expected for c in found]])
+    return rows
 
 
 def _data(problem: Problem, observations: Sequence[Observation], rows: NDArray[np.float64]) -> Data:

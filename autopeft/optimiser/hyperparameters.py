@@ -61,12 +61,19 @@ class Hyperparameters:
     shift: float
     scale: float
     left_out: float = -math.inf
-    """Log density of the fitted values, each predicted from the others."""
+    """Log density of the standardised fitted values, each predicted from the others."""
+    count: int = 0
+    """Values that were fitted."""
 
     @property
     def columns(self) -> int:
         """How many columns of the rows are used."""
         return len(self.kernel.lengths)
+
+    @property
+    def evidence(self) -> float:
+        """Log density of the fitted values in their own units, each predicted from the others."""
+        return self.left_out - self.count * math.log(self.scale)
 
     def residual(self, values: Tensor) -> Tensor:
         """Standardised values less the prior mean."""
@@ -186,6 +193,7 @@ class _Fit:
             shift=self.shift,
             scale=self.scale,
             left_out=float(density.sum()),
+            count=len(residuals),
         )
 
 

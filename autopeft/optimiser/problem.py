@@ -41,6 +41,22 @@ class LayerPrices(Protocol):
         """
 
 
+class Prior(Protocol):
+    """What another study lets expect of the modelled objective; more is better, in any unit."""
+
+    @property
+    def width(self) -> int:
+        """Traits of a placement."""
+
+    def traits(self, placement: Placement) -> NDArray[np.float64]:
+        """What a placement contributes, as `width` numbers that add up over placements."""
+
+    def expected(
+        self, traits: NDArray[np.float64], learning_rates: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The expectation for the traits [m, width] and learning rates [m] of m configurations."""
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """A search as a sampler sees it. Two are the same only when they are one object.
@@ -69,6 +85,8 @@ class Problem:
     """The same prices counted layer by layer, where they can be; much faster."""
     worth: Callable[[Placement], float] | None = None
     """A guess from importance scores of what a placement adds to the modelled objective."""
+    prior: Prior | None = None
+    """What an earlier study lets expect."""
 
     def price(self, configuration: Configuration) -> Price:
         """The price of one configuration, counted whole."""

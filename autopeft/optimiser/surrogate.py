@@ -128,7 +128,7 @@ def fit(data: Data) -> Posterior | None:
     import torch
 
     with one_thread(), torch.no_grad():
-        fitted = _chosen(data.first(_last_refit(len(data.values))))
+        fitted = _chosen(data.first(last_refit(len(data.values))))
         return None if fitted is None else _robust(condition(data, fitted), data)
 
 
@@ -166,7 +166,7 @@ def _robust(posterior: Posterior, data: Data) -> Posterior | None:
     return calmed if bool((mean + deviation).isfinite().all()) else None
 
 
-def _last_refit(count: int) -> int:
+def last_refit(count: int) -> int:
     """The largest number of trials up to `count` at which hyperparameters are fitted."""
     size = 1
     while (grown := max(size + 1, math.ceil(GROWTH * size))) <= count:

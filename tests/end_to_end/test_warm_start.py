@@ -1,0 +1,63 @@
+"""`autopeft search --warm-start` on studies of tiny models."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from autopeft import results, search
+from autopeft.errors import StudyError
+from tests import tiny_bundle
+from tests.listener import Listener
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_bundle.material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="module")
+def earlier(material: Path) -> Path:
+    path = material / "earlier.journal"
+    search.run(tiny_bundle.settings(material, trials=12), path, Listener())
+    return path
+
+
+def test_a_search_begins_with_the_earlier_front(
+    material: Path, earlier: Path, tmp_path: Path
+) -> None:
+    given = tiny_bundle.settings(material, trials=11, steps=2, warm_start=str(earlier), seed=5)
+    path = tmp_path / "s.journal"
+    found = search.run(given, path, Listener())
+    warm = [t for t in found.trials if t.origin == "warm start"]
+    old = results.snapshot(earlier)
+    front = {old.trial(number).digest for number in old.front}
+    assert warm
+    assert {t.digest for t in warm} <= front
+    assert all(t.number < 11 for t in warm)
+
+
+def test_it_goes_on_without_the_earlier_study(
+    material: Path, earlier: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.journal"
+    copy.write_bytes(earlier.read_bytes())
+    given = tiny_bundle.settings(material, trials=10, steps=2, warm_start=str(copy))
+    whole = search.run(given, tmp_path / "whole.journal", Listener())
+    path = tmp_path / "s.journal"
+    search.run(dataclasses.replace(given, trials=8), path, Listener())
+    copy.unlink()
+    assert [t.digest for t in search.run(given, path, Listener()).trials] == [
+        t.digest for t in whole.trials
+    ]
+    with pytest.raises(StudyError, match="was begun with --warm-start"):
+        search.run(dataclasses.replace(given, warm_start=""), path, Listener())
+
+
+def test_a_study_that_is_not_there_is_named(material: Path, tmp_path: Path) -> None:
+    given = tiny_bundle.settings(material, warm_start=str(tmp_path / "none.journal"))
+    with pytest.raises(StudyError, match=r"none\.journal"):
+        search.run(given, tmp_path / "s.journal", Listener())
+    assert not (tmp_path / "s.journal").exists()

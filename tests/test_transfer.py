@@ -1,0 +1,125 @@
+"""What one study teaches another: layers by relative depth, sites by role."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from autopeft import catalog, transfer
+from autopeft.discovery import discover
+from autopeft.errors import UsageError
+from autopeft.optimiser.candidates import Candidates
+from autopeft.optimiser.problem import Problem
+from autopeft.space_expansion import expand
+from autopeft.transfer import Lesson, moved, seeds, warm_start
+from autopeft.types import Backbone, Configuration, Measured, Placement
+from tests import tiny_models
+
+MODULES = catalog.modules.all()
+
+
+def backbone(layers: int) -> Backbone:
+    model = tiny_models.frozen("bert", layers=layers)
+    return discover(model, catalog.backbones.all(), name=str(layers))
+
+
+SMALL, LARGE = backbone(3), backbone(6)
+
+
+def lora(ranks: dict[str, int], rate: float = 1e-3) -> Configuration:
+    placed = [
+        Placement(site, "lora", {**MODULES["lora"].defaults, "rank": rank})
+        for site, rank in ranks.items()
+    ]
+    return Configuration(tuple(placed), rate)
+
+
+def lesson(count: int = 40) -> Lesson:
+    """The higher the layer and the rank, the better."""
+    draw = random.Random(0)
+    configurations, scores = [], []
+    for _ in range(count):
+        ranks = {f"{layer}.attention.query": draw.choice([1, 2, 4, 8]) for layer in range(3)}
+        configurations.append(lora(ranks))
+        scores.append(Measured(sum(int(s[0]) * r for s, r in ranks.items()) + 50.0, 0.5))
+    return Lesson("old.journal", SMALL, tuple(configurations), tuple(scores), (3, 1, 2))
+
+
+def test_on_the_same_backbone_a_configuration_stays_what_it_is() -> None:
+    one = lora({"0.attention.query": 2, "2.mlp.up": 4})
+    assert moved(one, SMALL, SMALL) == one
+
+
+def test_on_a_deeper_backbone_layers_keep_their_relative_depth() -> None:
+    found = moved(lora({"2.attention.query": 8}), SMALL, LARGE)
+    assert {p.site: p.settings["rank"] for p in found.placements} == {
+        "4.attention.query": 8,
+        "5.attention.query": 8,
+    }
+    back = moved(found, LARGE, SMALL)
+    assert back == lora({"2.attention.query": 8})
+
+
+def test_one_layer_is_as_deep_as_the_first() -> None:
+    one = backbone(1)
+    assert moved(lora({"0.mlp.up": 2}), SMALL, one) == lora({"0.mlp.up": 2})
+    assert {p.site for p in moved(lora({"0.mlp.up": 2}), one, SMALL).placements} == {
+        f"{layer}.mlp.up" for layer in range(3)
+    }
+
+
+def test_a_role_that_the_other_backbone_lacks_is_left_out() -> None:
+    gpt2 = discover(tiny_models.frozen("gpt2"), catalog.backbones.all(), name="gpt2")
+    found = moved(lora({"1.attention.query": 2, "1.mlp.up": 2}), SMALL, gpt2)
+    assert {p.site for p in found.placements} == {"1.mlp.up"}
+
+
+def test_the_prior_carries_over_to_another_depth() -> None:
+    prior = warm_start(lesson(), LARGE, MODULES)
+    low, high = (lora({f"{layer}.attention.query": 8}) for layer in (0, 5))
+    assert prior.of(high) > prior.of(low)
+    assert prior.of(lora({"5.attention.query": 8})) > prior.of(lora({"5.attention.query": 1}))
+
+
+def test_candidates_expect_what_the_prior_says_of_their_configuration() -> None:
+    prior = warm_start(lesson(), LARGE, MODULES)
+    space = expand(catalog.spaces.load("lora"), LARGE, MODULES)
+    problem = Problem(
+        space=space,
+        directions=("maximize", "minimize"),
+        modelled=0,
+        costs=lambda c: (float(len(c.placements)),),
+        feasible=lambda c: bool(c.placements),
+        limits=(1e9,),
+        design=(),
+        seed=0,
+        stratify=lambda c: float(len(c.placements)),
+        prior=prior,
+    )
+    draw = random.Random(1)
+    points = [tuple(draw.randrange(len(d.values)) for d in space.dimensions) for _ in range(20)]
+    found = [c for c in Candidates(problem).look(Candidates(problem).grid.array(points)) if c]
+    assert found
+    for candidate in found:
+        expected = prior.of(space.decode(candidate.point))
+        assert candidate.expected == pytest.approx(expected, abs=1e-9)
+
+
+def test_seeds_are_the_front_from_the_cheapest_on() -> None:
+    old = lesson()
+    assert seeds(old, SMALL) == [old.configurations[i] for i in (3, 1, 2)]
+    many = Lesson("s", SMALL, old.configurations, old.scores, tuple(range(20)))
+    assert len(seeds(many, SMALL)) == transfer.SEEDS
+    assert seeds(Lesson("s", SMALL, old.configurations, old.scores, ()), SMALL) == []
+
+
+def test_a_lesson_survives_being_stored() -> None:
+    old = lesson()
+    assert Lesson.from_json(json.loads(json.dumps(old.to_json()))) == old
+
+
+def test_too_few_scores_teach_nothing() -> None:
+    with pytest.raises(UsageError, match="7 scored trials, too few"):
+        warm_start(lesson(7), LARGE, MODULES)

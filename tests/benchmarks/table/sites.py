@@ -50,23 +50,22 @@ def alone(bench: Workbench, site: str, *, rank: int, rate: float) -> Configurati
 
 
 def missing(
-    bench: Workbench, table: Table, options: argparse.Namespace
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """(seed, points) of every pack that the table lacks.
+    bench: Workbench, table: Table, seed: int, options: argparse.Namespace
+) -> Iterator[list[dict[str, Any]]]:
+    """The points of every pack that the table lacks of a seed.
 
     The linears of one layer are trained together, so that all below them is computed once.
     """
     known = {(row.point["site"], row.point["learning_rate"], row.seed) for row in table.rows}
-    for seed in range(options.seeds):
-        for layer in reversed(range(len(bench.backbone.layers))):
-            points = [
-                {"site": site.name, "rank": options.rank, "learning_rate": options.rate}
-                for site in bench.backbone.sites
-                if site.kind == "linear" and site.layer == layer
-                if (site.name, options.rate, seed) not in known
-            ]
-            if points:
-                yield seed, points
+    for layer in reversed(range(len(bench.backbone.layers))):
+        points = [
+            {"site": site.name, "rank": options.rank, "learning_rate": options.rate}
+            for site in bench.backbone.sites
+            if site.kind == "linear" and site.layer == layer
+            if (site.name, options.rate, seed) not in known
+        ]
+        if points:
+            yield points
 
 
 def trained(bench: Workbench, points: list[dict[str, Any]], seed: int) -> Iterator[Row]:
@@ -80,18 +79,18 @@ def trained(bench: Workbench, points: list[dict[str, Any]], seed: int) -> Iterat
         yield from rows_of(evaluation, space=SPACE, point=point, seed=seed)
 
 
-def train(task: str, options: argparse.Namespace) -> None:
-    """Train what the file of the task lacks."""
+def train(task: str, seed: int, options: argparse.Namespace) -> None:
+    """Train what the file of the task lacks of a seed."""
     bench = bench_of(task, options.data, options.steps)
     objectives, limits = chosen_objectives(OBJECTIVES), limits_of(bench)
     space = expanded(bench, catalog.spaces.load("lora"), {}, limits)
     facts = {**about.describe(bench, space, objectives, batch=8), "space": SPACE}
     path = options.folder / SPACE / f"{task}.parquet"
     table = anywhere(read(path).with_facts(SPACE, facts), options.data)
-    for seed, points in missing(bench, table, options):
+    for points in missing(bench, table, seed, options):
         table = table.with_rows(list(trained(bench, points, seed)))
         write(table, path)
-        print(f"{task}: {len({row.point['site'] for row in table.rows})} sites", flush=True)
+        print(f"{task}, seed {seed}: {len(points)} more", flush=True)
 
 
 def main() -> None:
@@ -100,13 +99,14 @@ def main() -> None:
     parser.add_argument("--task", action="append")
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--rate", type=float, default=RATE)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=2, help="all tasks with one, then the next")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()
-    for task in options.task or TASKS:
-        train(task, options)
+    for seed in range(options.seeds):
+        for task in options.task or TASKS:
+            train(task, seed, options)
 
 
 if __name__ == "__main__":

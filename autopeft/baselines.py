@@ -27,32 +27,63 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class _Default:
+class Default:
+    """What a family of modules is usually run with."""
+
+    name: str
     label: str
+    """With a place for the size."""
     module: str
     size: int
     where: Callable[[Site, int], bool]
+    """(site, layers of the backbone) -> whether it is adapted."""
+    source: str
     learning_rate: float = LEARNING_RATE
 
 
 QUERY_VALUE = ("attention.query", "attention.value", "attention.qkv")
 DEFAULTS = (
-    _Default("LoRA r={} on q,v", "lora", 8, lambda s, depth: s.role in QUERY_VALUE),
-    _Default(
+    Default(
+        "lora_query_value",
+        "LoRA r={} on q,v",
+        "lora",
+        8,
+        lambda s, depth: s.role in QUERY_VALUE,
+        "rank and sites of peft's LoraConfig and of LoRA's GLUE runs (2106.09685)",
+    ),
+    Default(
+        "lora_query_value_long",
         "LoRA r={} on q,v, rate 1e-3",
         "lora",
         8,
         lambda s, depth: s.role in QUERY_VALUE,
+        "the same at the upper end of what long runs use (AdaLoRA, 2303.10512)",
         LONG_RUN_RATE,
     ),
-    _Default("LoRA r={} on all linears", "lora", 8, lambda s, depth: True),
-    _Default(
+    Default(
+        "lora_all",
+        "LoRA r={} on all linears",
+        "lora",
+        8,
+        lambda s, depth: True,
+        'sites of QLoRA (2305.14314) and of peft\'s "all-linear"',
+    ),
+    Default(
+        "lora_upper",
         "LoRA r={} on q,v of the upper half",
         "lora",
         8,
         lambda s, depth: s.role in QUERY_VALUE and s.layer >= depth // 2,
+        "ours: what saves memory when the usual default does not fit",
     ),
-    _Default("serial adapter m={}", "serial_adapter", 48, lambda s, depth: True),
+    Default(
+        "serial_adapter",
+        "serial adapter m={}",
+        "serial_adapter",
+        48,
+        lambda s, depth: True,
+        "AdapterFusion (2005.00247) as the baseline of AutoPEFT (2301.12132), reduction 16",
+    ),
 )
 
 
@@ -82,7 +113,7 @@ def _sizes(size: int) -> Iterator[int]:
 
 
 def _build(
-    default: _Default,
+    default: Default,
     size: int,
     backbone: Backbone,
     modules: Mapping[str, PeftModule],

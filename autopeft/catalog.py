@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from autopeft import space_file
+from autopeft.baselines import DEFAULTS, Default
 from autopeft.errors import UsageError
 from autopeft.space_file import SpaceSpec
 from autopeft.types import (
@@ -101,6 +102,26 @@ class SpaceShelf:
         raise unknown("search space", name, self.names())
 
 
+@dataclass(frozen=True)
+class DefaultShelf:
+    """The family defaults that every study tries first."""
+
+    def names(self) -> list[str]:
+        """Their names, in the order they are tried."""
+        return [default.name for default in DEFAULTS]
+
+    def load(self, name: str) -> Default:
+        """The default of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for default in DEFAULTS:
+            if default.name == name:
+                return default
+        raise unknown("default", name, self.names())
+
+
 def unknown(kind: str, name: str, known: list[str]) -> UsageError:
     """The error for a name that is not there, with the nearest one that is."""
     close = get_close_matches(name, known, n=1)
@@ -118,3 +139,4 @@ tasks: Shelf[Task] = Shelf("autopeft.tasks", "TASK", "task")
 objectives: Shelf[Objective] = Shelf("autopeft.objectives", "OBJECTIVE", "objective")
 views: Shelf[View] = Shelf("autopeft.reports", "VIEW", "view")
 spaces = SpaceShelf()
+defaults = DefaultShelf()

@@ -99,7 +99,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             progress=progress,
             total=settings.trials or TRIALS[bench.checkpoint.device.type],
             deadline=time.monotonic() + (settings.timeout or math.inf),
-            early_stopping=settings.early_stopping,
+            early_stopping=settings.early_stopping and settings.proxy != "none",
         )
         rounds = Rounds(
             settings=settings,

@@ -8,6 +8,9 @@ from typing import Any
 
 from autopeft.errors import UsageError
 
+PROXIES = ("short", "none")
+FULL_EPOCHS = 3
+"""Of a training that stands for nothing else, as in Hugging Face's Trainer."""
 QUICKSTART_STEPS = 60
 STEPS = {"cpu": 100, "cuda": 300}
 QUICKSTART_LENGTH = 32
@@ -42,6 +45,8 @@ class Settings:
     """Seconds after which no new pack is started; 0 for none."""
     seeds: int = 1
     seed: int = 0
+    proxy: str = "short"
+    """What stands for a full training: a `short` one, or `none`."""
     steps: int = 0
     batch: int = 16
     length: int = 0
@@ -75,6 +80,10 @@ class Settings:
             if value < least:
                 option = name.replace("_", "-")
                 raise UsageError(f"`--{option} {value}` must be a whole number above 0")
+        if self.proxy not in PROXIES:
+            raise UsageError(
+                f"unknown proxy `{self.proxy}`", hint=f"there is {' and '.join(PROXIES)}"
+            )
 
     def protocol(self) -> dict[str, Any]:
         """What decides the results, as plain data: equal for every run of one study."""

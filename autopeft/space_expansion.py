@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autopeft.errors import SpaceError
 from autopeft.space import Allocator, Dimension, Slot, Space
@@ -24,7 +24,20 @@ def expand(
     Raises:
         SpaceError: an unknown module, setting, role or dimension, or nothing fits the backbone.
     """
-    return _Expansion(spec, backbone, modules).space(allocator)
+    return _Expansion(_with_learning_rate(spec, modules), backbone, modules).space(allocator)
+
+
+def _with_learning_rate(spec: SpaceSpec, modules: Mapping[str, PeftModule]) -> SpaceSpec:
+    """The space with the rates that its modules are known to need, where it states none."""
+    if any(dimension.name == "learning_rate" for dimension in spec.dimensions):
+        return spec
+    pieces = [modules[name] for name in spec.modules if name in modules]
+    known = [piece.learning_rates for piece in pieces if piece.learning_rates]
+    if not known:
+        raise SpaceError(f"{spec.source}: the dimension `learning_rate` is missing")
+    ends = (min(rates.low for rates in known), max(rates.high for rates in known))
+    rate = DimensionSpec("learning_rate", "float", ends, True, ("model",), {}, 0)
+    return replace(spec, dimensions=(*spec.dimensions, rate))
 
 
 @dataclass(frozen=True)
@@ -70,8 +83,6 @@ class _Expansion:
         for dimension in self.spec.dimensions:
             self._check_dimension(dimension, selectors)
         names = {d.name for d in self.spec.dimensions}
-        if "learning_rate" not in names:
-            raise self.fail("the dimension `learning_rate` is missing")
         if bool(self.spec.importance) != ("allocation.share" in names):
             raise self.fail("`importance` and the dimension `allocation.share` go together")
         if missing := selectors - names:

@@ -161,6 +161,16 @@ class PackedLayer(Protocol):
 
 
 @dataclass(frozen=True)
+class LearningRates:
+    """The peak learning rates of AdamW that are worth searching for one module type."""
+
+    low: float
+    high: float
+    source: str
+    """Who trained with which."""
+
+
+@dataclass(frozen=True)
 class PeftModule:
     """A PEFT module type: what it sits on, its exact size, and its stacked form.
 
@@ -178,6 +188,8 @@ class PeftModule:
     stack: Callable[[Site, Sequence[Settings | None], Sequence[int]], PackedLayer]
     """(site, settings of each of the K configurations or None, seeds) -> stacked layer."""
     mergeable: bool
+    learning_rates: LearningRates | None = None
+    """For a space that states none."""
 
 
 # --- Data and tasks ---------------------------------------------------------------------------

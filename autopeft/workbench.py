@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +15,14 @@ from autopeft.device_choice import choose_device, choose_dtype
 from autopeft.discovery import discover
 from autopeft.errors import UsageError
 from autopeft.evaluate import Evaluator
-from autopeft.settings import LENGTH, QUICKSTART_LENGTH, QUICKSTART_STEPS, STEPS, Settings
+from autopeft.settings import (
+    FULL_EPOCHS,
+    LENGTH,
+    QUICKSTART_LENGTH,
+    QUICKSTART_STEPS,
+    STEPS,
+    Settings,
+)
 from autopeft.training.batches import Split, tokenize
 from autopeft.training.heap import keep_freed_memory
 from autopeft.training.loop import Protocol
@@ -131,7 +139,7 @@ def _assemble(
     backbone: Backbone,
 ) -> Workbench:
     modules = catalog.modules.all()
-    protocol = protocol_of(settings, loaded)
+    protocol = protocol_of(settings, loaded, rows=len(data.train))
     train, validation = (
         tokenize(
             examples,
@@ -212,10 +220,12 @@ def trunk_cache_of(settings: Settings, backbone: Backbone) -> TrunkCache:
     return TrunkCache(settings.trunk_cache, len(backbone.layers), folder)
 
 
-def protocol_of(settings: Settings, loaded: Checkpoint) -> Protocol:
-    """How every configuration is trained."""
+def protocol_of(settings: Settings, loaded: Checkpoint, *, rows: int) -> Protocol:
+    """How every configuration is trained, with so many rows of search-train."""
     quickstart = not settings.model and not settings.dataset
     steps = QUICKSTART_STEPS if quickstart else STEPS[loaded.device.type]
+    if settings.proxy == "none":
+        steps = FULL_EPOCHS * math.ceil(rows / settings.batch)
     length = settings.length or (QUICKSTART_LENGTH if quickstart else LENGTH)
     return Protocol(
         steps=settings.steps or steps,

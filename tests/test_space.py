@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -196,11 +197,6 @@ WRONG = {
         ":5:",
         "depth",
     ),
-    "no learning rate": (
-        HEAD + "modules: [lora]\ndimensions:\n  lora.rank: {choice: [1]}\n",
-        "",
-        "learning_rate",
-    ),
     "no size": (
         HEAD + "modules: [lora]\ndimensions:\n" + RATE,
         "",
@@ -238,3 +234,16 @@ def test_the_digest_follows_the_content_not_the_comments() -> None:
     same = space_file.parse("# a comment\n" + HEAD + body, source="b")
     other = space_file.parse(HEAD + body.replace("[1]", "[2]"), source="a")
     assert first.digest == same.digest != other.digest
+
+
+def test_without_learning_rates_a_space_has_those_of_its_modules() -> None:
+    text = (
+        HEAD + "modules: [lora, prefix]\ndimensions:\n  lora.rank: {choice: [0, 4]}\n"
+        "  prefix.length: {choice: [0, 4]}\n"
+    )
+    space = parsed(text)
+    rates = space.dimensions[space.learning_rate].values
+    assert (min(rates), max(rates)) == (1e-4, 1e-2)
+    unknown = {n: replace(m, learning_rates=None) for n, m in catalog.modules.all().items()}
+    with pytest.raises(SpaceError, match=r"mine\.yaml: the dimension `learning_rate` is missing"):
+        expand(space_file.parse(text, source="mine.yaml"), BERT, unknown)

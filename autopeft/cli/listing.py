@@ -15,6 +15,7 @@ KINDS = {
     "spaces": ("summary", "modules"),
     "objectives": ("label", "direction", "unit", "stage"),
     "modules": ("label", "kind", "size", "paper"),
+    "defaults": ("label", "learning_rate", "source"),
     "backbones": ("label", "model_types"),
     "samplers": ("label",),
     "exporters": ("label",),

@@ -81,6 +81,14 @@ def search(
         int, option("--seeds", metavar="N", help="Trainings of each trial [default: 1]")
     ] = 1,
     seed: options.Seed = 0,
+    proxy: Annotated[
+        str,
+        option(
+            "--proxy",
+            metavar="NAME",
+            help="short, or none: every trial trains to its end, three epochs [default: short]",
+        ),
+    ] = "short",
     steps: Annotated[
         int,
         option(
@@ -188,6 +196,7 @@ def search(
         timeout=units.seconds(timeout) if timeout else 0.0,
         seeds=seeds,
         seed=seed,
+        proxy=proxy,
         steps=steps,
         batch=batch,
         length=length,

@@ -14,7 +14,7 @@ from torch import nn
 
 from autopeft.training.low_rank import add_product
 from autopeft.training.packed_module import PackedModule, generators, sizes_of
-from autopeft.types import Count, PeftModule, Settings, Site
+from autopeft.types import Count, LearningRates, PeftModule, Settings, Site
 
 
 def count(site: Site, settings: Settings) -> Count:
@@ -67,4 +67,10 @@ MODULE = PeftModule(
     count=count,
     stack=stack,
     mergeable=True,
+    learning_rates=LearningRates(
+        low=2e-4,
+        high=6e-3,
+        source="2e-4 in peft's examples and QLoRA (2305.14314), 4e-4 to 5e-4 on GLUE in LoRA "
+        "(2106.09685), up to 2.2e-3 in AdaLoRA (2303.10512); a proxy of 100 steps needs more",
+    ),
 )

@@ -14,7 +14,7 @@ from torch import nn
 
 from autopeft.training import bottleneck
 from autopeft.training.low_rank import add_product
-from autopeft.types import PeftModule, Settings, Site
+from autopeft.types import LearningRates, PeftModule, Settings, Site
 
 
 class PackedParallelAdapter(bottleneck.PackedBottleneck):
@@ -56,4 +56,10 @@ MODULE = PeftModule(
     count=bottleneck.count,
     stack=stack,
     mergeable=False,
+    learning_rates=LearningRates(
+        low=1e-4,
+        high=6e-3,
+        source="5e-5 to 1e-4 in MAM (2110.04366), 1e-4 in AutoPEFT (2301.12132); a proxy of 100 "
+        "steps needs more",
+    ),
 )

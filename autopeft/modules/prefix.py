@@ -17,7 +17,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from autopeft.training.packed_module import PackedModule, Undo, generators, sizes_of
-from autopeft.types import Count, PeftModule, Settings, Site
+from autopeft.types import Count, LearningRates, PeftModule, Settings, Site
 
 IMPLEMENTATION = "autopeft_prefix"
 ATTRIBUTE = "autopeft_prefix"
@@ -133,4 +133,10 @@ MODULE = PeftModule(
     count=count,
     stack=stack,
     mergeable=False,
+    learning_rates=LearningRates(
+        low=1e-4,
+        high=1e-2,
+        source="5e-5 through a reparametrisation in prefix tuning (2101.00190), 5e-3 to 1e-2 "
+        "without one in P-Tuning v2 (2110.07602)",
+    ),
 )

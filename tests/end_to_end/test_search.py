@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import signal
@@ -444,3 +445,12 @@ def test_choosing_a_trial(whole: tuple[Path, Results]) -> None:
     for wrong in ("99", "bset", "-1"):
         with pytest.raises(UsageError):
             results.choose(found, wrong)
+
+
+def test_without_a_proxy_every_trial_trains_three_epochs(place: Path, tmp_path: Path) -> None:
+    given = settings(place, proxy="none", steps=0, batch=32, trials=2)
+    found = search.run(given, tmp_path / "s.journal", Listener())
+    rows = found.info["splits"]["search-train"]
+    assert {t.provenance["steps"] for t in found.trials} == {3 * math.ceil(rows / 32)}
+    with pytest.raises(UsageError, match="unknown proxy `full`"):
+        settings(place, proxy="full")

@@ -16,16 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autopeft.optimiser.grid import Grid, Points
+from autopeft.optimiser.pieces import Content, Pieces, Traits, content_of, traits_of, worth_of
 from autopeft.optimiser.problem import Price, Problem
 from autopeft.types import Configuration, Placement, Point, Value
 
 KEPT = 50_000
 """Most structures that are remembered."""
 
-Content = frozenset[object]
-"""Placements of one layer."""
-Traits = NDArray[np.float64]
-"""What the problem's prior sees of placements; empty without a prior."""
 Identity = tuple[frozenset[Content], float]
 """Contents of the layers and the learning rate; equal for what trains the same thing."""
 
@@ -83,8 +80,14 @@ class Candidates:
         self.grid = Grid(problem.space)
         self._names = [dimension.name for dimension in problem.space.dimensions]
         self._points: dict[tuple[Value | None, ...], Point] = {}
+        self._described: dict[Point, Candidate] = {}
+        self._identities: dict[Point, Identity] = {}
         self._structures: dict[Point, _Structure] = {}
         self._layers: list[dict[bytes, _Layer]] = [{} for _ in self.grid.by_layer]
+        self._pieces = [
+            [Pieces(problem, slot, self.grid.deciding(slot)) for slot in slots]
+            for _, _, slots in self.grid.by_layer
+        ]
 
     def look(self, points: Points) -> list[Candidate | None]:
         """One candidate per point, or None where it is empty or over a limit."""
@@ -113,35 +116,25 @@ class Candidates:
 
     def point(self, values: Mapping[str, Value]) -> Point:
         """The point with those values; KeyError or ValueError when there is none."""
-        key = tuple(values.get(name) for name in self._names)
+        key = tuple(map(values.get, self._names))
         if key not in self._points:
             self._points[key] = self.problem.space.point(values)
         return self._points[key]
 
     def describe(self, points: Sequence[Point]) -> list[Candidate]:
         """Points as candidates, within the limits or not."""
-        space, found = self.problem.space, []
-        for point, candidate in zip(points, self.look(self.grid.array(points)), strict=True):
-            if candidate is None:
-                configuration = space.decode(point)
-                price = Price(self.problem.costs(configuration), 0.0, False)
-                candidate = Candidate(
-                    point,
-                    identity_of(configuration),
-                    price,
-                    self._worth(configuration.placements),
-                    self._expected([self._decoded(point)], self._rates([point]))[0],
-                )
-            found.append(candidate)
-        return found
+        new = [point for point in dict.fromkeys(points) if point not in self._described]
+        for point, candidate in zip(new, self.look(self.grid.array(new)), strict=True):
+            self._described[point] = candidate or self._beyond(point)
+        return [self._described[point] for point in points]
 
     def identities(self, points: Sequence[Point]) -> list[Identity]:
         """Identities of points, feasible or not."""
-        found = self._all(self.grid.array(points), points)
-        return [
-            (structure.contents, rate)
-            for structure, rate in zip(found, self._rates(points), strict=True)
-        ]
+        new = [point for point in dict.fromkeys(points) if point not in self._identities]
+        found = self._all(self.grid.array(new), new)
+        for point, structure, rate in zip(new, found, self._rates(new), strict=True):
+            self._identities[point] = structure.contents, rate
+        return [self._identities[point] for point in points]
 
     def canonical(self, candidate: Candidate) -> Candidate:
         """The same configuration at its canonical point."""
@@ -149,6 +142,17 @@ class Candidates:
         return candidate if found is None else found
 
     # --- counting -----------------------------------------------------------------------------
+
+    def _beyond(self, point: Point) -> Candidate:
+        """The candidate at a point that is empty or over a limit."""
+        configuration = self.problem.space.decode(point)
+        return Candidate(
+            point,
+            identity_of(configuration),
+            Price(self.problem.costs(configuration), 0.0, False),
+            worth_of(self.problem, configuration.placements),
+            self._expected([self._decoded(point)], self._rates([point]))[0],
+        )
 
     def _all(self, points: Points, plain: Sequence[Sequence[int]]) -> list[_Structure]:
         layered = self.problem.layered
@@ -159,15 +163,16 @@ class Candidates:
             [np.array([layer.part for layer in kinds])[which] for kinds, which in columns], axis=1
         )
         prices = layered.total([layer for layer, _, _ in self.grid.by_layer], parts)
-        rows = zip(*([kinds[i] for i in which] for kinds, which in columns), strict=True)
+        traits = sum(np.stack([layer.traits for layer in kinds])[which] for kinds, which in columns)
+        worths = sum(np.array([layer.worth for layer in kinds])[which] for kinds, which in columns)
+        contents = zip(
+            *([kinds[i].content for i in which] for kinds, which in columns), strict=True
+        )
         return [
-            _Structure(
-                frozenset(layer.content for layer in layers if layer.content),
-                price,
-                sum(layer.worth for layer in layers),
-                np.sum([layer.traits for layer in layers], axis=0),
+            _Structure(frozenset(filter(None, layers)), price, worth, row)
+            for layers, price, worth, row in zip(
+                contents, prices, np.asarray(worths).tolist(), np.asarray(traits), strict=True
             )
-            for layers, price in zip(rows, prices, strict=True)
         ]
 
     def _decoded(self, point: Point) -> _Structure:
@@ -178,9 +183,8 @@ class Candidates:
             configuration = self.problem.space.decode(point)
             placements = configuration.placements
             price = self.problem.price(configuration)
-            self._structures[key] = _Structure(
-                _contents(placements), price, self._worth(placements), self._traits(placements)
-            )
+            worth, traits = worth_of(self.problem, placements), traits_of(self.problem, placements)
+            self._structures[key] = _Structure(_contents(placements), price, worth, traits)
         return self._structures[key]
 
     def _of_layer(
@@ -201,20 +205,12 @@ class Candidates:
 
     def _counted(self, index: int, point: Point) -> _Layer:
         assert self.problem.layered is not None
-        layer, _, slots = self.grid.by_layer[index]
-        placed = self.problem.space.placed(slots, point)
-        part = self.problem.layered.of_layer(layer, placed)
-        return _Layer(_content(placed), part, self._worth(placed), self._traits(placed))
-
-    def _worth(self, placements: Sequence[Placement]) -> float:
-        worth = self.problem.worth
-        return 0.0 if worth is None else sum(worth(placement) for placement in placements)
-
-    def _traits(self, placements: Sequence[Placement]) -> Traits:
-        prior = self.problem.prior
-        if prior is None:
-            return np.zeros(0)
-        return sum(map(prior.traits, placements), start=np.zeros(prior.width))
+        pieces = [piece for slot in self._pieces[index] if (piece := slot.at(point))]
+        placed = tuple([piece.placement for piece in pieces])
+        part = self.problem.layered.of_layer(self.grid.by_layer[index][0], placed)
+        content = frozenset([piece.key for piece in pieces])
+        traits = sum((piece.traits for piece in pieces), start=traits_of(self.problem, ()))
+        return _Layer(content, part, sum([piece.worth for piece in pieces]), traits)
 
     def _expected(self, structures: Sequence[_Structure], rates: Sequence[float]) -> list[float]:
         prior = self.problem.prior
@@ -234,8 +230,4 @@ def _contents(placements: Sequence[Placement]) -> frozenset[Content]:
     layers: dict[str, list[Placement]] = {}
     for placement in placements:
         layers.setdefault(placement.site.partition(".")[0], []).append(placement)
-    return frozenset(_content(placed) for placed in layers.values())
-
-
-def _content(placements: Sequence[Placement]) -> Content:
-    return frozenset((p.site, p.module, frozenset(p.settings.items())) for p in placements)
+    return frozenset(content_of(placed) for placed in layers.values())

@@ -56,9 +56,15 @@ class Grid:
         for slot in self.space.slots:
             slots.setdefault(int(slot.site.partition(".")[0]), []).append(slot)
         return [
-            (layer, tuple(sorted({i for s in mine for i in self._deciding(s)})), tuple(mine))
+            (layer, tuple(sorted({i for s in mine for i in self.deciding(s)})), tuple(mine))
             for layer, mine in sorted(slots.items())
         ]
+
+    def deciding(self, slot: Slot) -> set[int]:
+        """The dimensions that decide what the slot holds."""
+        size = slot.from_dimension.get(slot.size)
+        when = () if size is None else self.space.dimensions[size].when
+        return {*slot.gates, *slot.from_dimension.values(), *when}
 
     # --- details ------------------------------------------------------------------------------
 
@@ -102,8 +108,3 @@ class Grid:
                 wanted = self.space.dimensions[index].values.index(value)
                 used &= points[:, index] == wanted
         return used
-
-    def _deciding(self, slot: Slot) -> set[int]:
-        size = slot.from_dimension.get(slot.size)
-        when = () if size is None else self.space.dimensions[size].when
-        return {*slot.gates, *slot.from_dimension.values(), *when}

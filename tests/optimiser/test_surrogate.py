@@ -114,9 +114,9 @@ def test_most_new_trials_leave_the_hyperparameters_alone():
     first, second = surrogate.fit(small), surrogate.fit(large)
     assert torch.equal(first.kernel.lengths, second.kernel.lengths)
     assert len(second.rows) == 58
-    refits = {surrogate._last_refit(count) for count in range(100, 200)}
+    refits = {surrogate.last_refit(count) for count in range(100, 200)}
     assert len(refits) < 12
-    assert all(surrogate._last_refit(count) == count for count in range(1, 12))
+    assert all(surrogate.last_refit(count) == count for count in range(1, 12))
 
 
 def test_when_nothing_fits_there_is_no_process(monkeypatch):

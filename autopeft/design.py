@@ -23,7 +23,7 @@ LEARNING_RATE = 3e-3
 SHARES = (0.9, 0.3)
 """Shares of the budget at which importance is asked for an allocation."""
 RANK = 4
-SPREAD = 4
+SPREAD, LEAST_SPREAD = 4, 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def design(
         point = _fitted(problem, configuration)
         if point is not None:
             found.setdefault(digest.of_configuration(space.decode(point)), (point, origin))
-    count = SPREAD + len(space.dimensions) // 8
+    # What an earlier study found stands in for points that only spread.
+    count = max(LEAST_SPREAD, SPREAD + len(space.dimensions) // 8 - len(warm))
     for point in spread(problem, count, problem.seed):
         found.setdefault(digest.of_configuration(space.decode(point)), (point, "spread"))
     points = tuple(point for point, _ in found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,3 +62,16 @@ def test_a_trial_that_diverged_has_no_score(view: View) -> None:
     first = str(results.front[0])
     results.info["confirmation"]["trials"][first] |= {"score": None, "chance": 0.0}
     assert view.html(results).count("diverged") == 1
+
+
+def test_the_recommended_trial_is_compared_with_each_default(view: View) -> None:
+    results = confirmed(0.0, 0.97)
+    default = next(t for t in results.trials if t.default)
+    facts = {**results.info["confirmation"]}
+    facts["against_defaults"] = {
+        "trial": results.front[-1],
+        "differences": {str(default.number): [2.0, 0.5]},
+    }
+    html = view.html(replace(results, info={**results.info, "confirmation": facts}))
+    assert f"<li>Recommended trial {results.front[-1]} against" in html
+    assert "better by 2.0" in html

@@ -62,6 +62,7 @@ def _plain(runs: Sequence[Trained]) -> tuple[dict[str, torch.Tensor], dict[str, 
     for index, run in enumerate(runs):
         parts: Mapping[str, Mapping[str, torch.Tensor]] = {
             "tensors": run.paused.tensors,
+            "memory": run.paused.memory,
             "predictions": {str(i): rung.predictions for i, rung in enumerate(run.rungs)},
             **run.paused.moments,
         }
@@ -107,5 +108,5 @@ def _run(facts: Mapping[str, Any], index: int, tensors: Mapping[str, torch.Tenso
     reached = enumerate(facts["rungs"])
     rungs = tuple(Rung(step, loss, predictions[str(i)]) for i, (step, loss) in reached)
     moments = {name: part(name) for name in MOMENTS}
-    paused = Paused(facts["step"], part("tensors"), moments)
+    paused = Paused(facts["step"], part("tensors"), moments, part("memory"))
     return Trained(rungs, True, paused, facts["seconds"], facts["pack"])

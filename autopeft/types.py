@@ -142,9 +142,9 @@ class Count:
     """Parameters of one module at one site."""
 
     parameters: int
-    """Everything that is trained there."""
+    """Everything that is held and trained there."""
     published: int
-    """As the method's paper counts it (bottleneck biases left out, for example)."""
+    """As the method's paper counts it: without bottleneck biases, or after ranks were cut."""
 
 
 class PackedLayer(Protocol):
@@ -171,6 +171,17 @@ class LearningRates:
 
 
 @dataclass(frozen=True)
+class Lora:
+    """A plain LoRA at one linear: `y = W x + scaling * B A x`."""
+
+    scaling: float
+    A: torch.Tensor
+    """[r, d_in]; r may be 0."""
+    B: torch.Tensor
+    """[d_out, r]."""
+
+
+@dataclass(frozen=True)
 class PeftModule:
     """A PEFT module type: what it sits on, its exact size, and its stacked form.
 
@@ -190,6 +201,12 @@ class PeftModule:
     mergeable: bool
     learning_rates: LearningRates | None = None
     """For a space that states none."""
+    method: Callable[[], Any] | None = None
+    """Makes the `training.callback.Callback` that acts on its layers between the steps of every
+    training; None where gradients alone train it."""
+    as_lora: Callable[[Settings, Mapping[str, torch.Tensor]], Lora] | None = None
+    """(settings, tensors of one trained configuration) -> the LoRA that it has become; None where
+    it never is one."""
 
 
 # --- Data and tasks ---------------------------------------------------------------------------

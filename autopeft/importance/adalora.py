@@ -9,43 +9,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from autopeft.callbacks.adalora import MODULE, AdaLora
+from autopeft.callbacks.adalora import scores as last_scores
 from autopeft.scoring import LEARNING_RATE, RANK, Scoring
-from autopeft.training.callback import Run
 from autopeft.types import Configuration, ImportanceMethod, Placement, Scores
 
 NAME = "adalora"
-TARGET = 4
-
-
-class Listener(AdaLora):
-    """Keeps the last scores of every triplet."""
-
-    last_scores: Any = None
-
-    def after_step(self, run: Run, step: int) -> None:
-        """As AdaLoRA."""
-        super().after_step(run, step)
-        self.last_scores = self.scores(run)
 
 
 def score(scoring: Scoring) -> Scores:
     """The scores of a site's triplets, highest first, and their sum."""
-    modules = {**scoring.modules, NAME: MODULE}
-    settings = {**MODULE.defaults, "rank": RANK}
+    settings = {**scoring.modules[NAME].defaults, "rank": RANK}
     placed = tuple(Placement(site.name, NAME, settings) for site in scoring.linears)
-    pack = scoring.pack([Configuration(placed, LEARNING_RATE)], modules=modules)
-    learner = Listener(target=TARGET)
-    scoring.train(pack, callbacks=[learner])
-    table = learner.last_scores[0].double().view(len(placed), RANK)
+    pack = scoring.pack([Configuration(placed, LEARNING_RATE)])
+    scoring.train(pack)
+    layers: list[Any] = list(pack.layers.values())
+    table = last_scores(layers)[0].double().view(len(placed), RANK)
     # Products of small numbers: only their ratios mean something.
     table = table / table.max().clamp(min=1e-300)
     names = [site.name for site in pack.sites.values()]
     ranks = {
         n: row.sort(descending=True).values.tolist() for n, row in zip(names, table, strict=True)
     }
-    layers: list[Any] = list(pack.layers.values())
-    final = {n: len(layer.live(0)) for n, layer in zip(names, layers, strict=True)}
+    final = {n: int(layer.kept[0].sum()) for n, layer in zip(names, layers, strict=True)}
     about = {"steps": scoring.protocol.steps, "initial_rank": RANK, "final_ranks": final}
     return Scores(NAME, {n: sum(row) for n, row in ranks.items()}, about, rank=ranks)
 

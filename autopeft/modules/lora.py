@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import nn
 
-from autopeft.training.low_rank import add_product
-from autopeft.training.packed_module import PackedModule, generators, sizes_of
+from autopeft.training.low_rank import PackedLowRank
+from autopeft.training.packed_module import generators, sizes_of
 from autopeft.types import Count, LearningRates, PeftModule, Settings, Site
 
 
@@ -23,11 +21,8 @@ def count(site: Site, settings: Settings) -> Count:
     return Count(parameters, parameters)
 
 
-class PackedLora(PackedModule):
+class PackedLora(PackedLowRank):
     """A [K, r, d_in] and B [K, d_out, r]; a padded direction has A = B = 0, hence no gradient."""
-
-    A: nn.Parameter
-    B: nn.Parameter
 
     def __init__(
         self, site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]
@@ -42,15 +37,6 @@ class PackedLora(PackedModule):
         self.stack("A", down, padded=0)
         self.stack("B", up, padded=1)
         self.scale([float(s["scaling"]) if s is not None else 0.0 for s in settings])
-
-    def attach(self, model: nn.Module, site: Site) -> list[Any]:
-        """Add the update to the output of the linear."""
-        return [model.get_submodule(site.path).register_forward_hook(self._add)]
-
-    def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
-        hidden = args[0]
-        low = torch.bmm(self.slices(hidden), self.A.to(hidden.dtype).transpose(1, 2))
-        return add_product(output, low * self.factor.to(low.dtype), self.B.to(low.dtype))
 
 
 def stack(site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]) -> PackedLora:

@@ -41,3 +41,11 @@ class Callback:
 
     def after_step(self, run: Run, step: int) -> None:
         """The parameters are updated and the gradients are gone; scoring a rung comes next."""
+
+
+def methods(pack: Pack) -> list[Callback]:
+    """The training-time methods of the module types in a pack; each acts on its own layers.
+
+    What they keep between steps lies in those layers (`PackedModule.remember`).
+    """
+    return [piece.method() for piece in pack.types.values() if piece.method is not None]

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from autopeft.training.batches import Split, order
-from autopeft.training.callback import Callback, Run
+from autopeft.training.callback import Callback, Run, methods
 from autopeft.training.pack import Pack
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.training.resumption import Paused, pause, resume
@@ -97,7 +97,7 @@ def train(
         since: the jobs as they were at an earlier rung, maybe in other packs, all at the same
             step; none to begin.
         progress: called after every step with the number of steps done.
-        callbacks: training-time methods, run in this order.
+        callbacks: run in this order, after the methods of the pack's own module types.
     """
     started = time.perf_counter()
     training, validation = splits
@@ -107,13 +107,14 @@ def train(
     if since:
         resume(pack, optimiser, [job.paused for job in since])
     run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch)
+    every = [*methods(pack), *callbacks]
     losses: list[torch.Tensor] = []
     rungs = [list(job.rungs) for job in since] or [[] for _ in pack.jobs]
     with pack.attached(model):
         indices = order(training.lengths, protocol.batch, end, seed=protocol.seed)
         for step, chosen in islice(enumerate(indices), begin, None):
             factor = protocol.factor(step)
-            losses.append(_step(run, chosen, callbacks, number=step, factor=factor))
+            losses.append(_step(run, chosen, every, number=step, factor=factor))
             if step + 1 in protocol.ends:
                 found = predict(model, pack, validation, task, size=2 * protocol.batch)
                 _record(rungs, step + 1, losses, found)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
+
+from autopeft.training.packed_module import PackedModule
+from autopeft.types import Site
 
 
 class _AddProduct(torch.autograd.Function):
@@ -43,3 +47,23 @@ def add_product(output: torch.Tensor, low: torch.Tensor, weight: torch.Tensor) -
     """
     result: torch.Tensor = _AddProduct.apply(output, low, weight)  # type: ignore[no-untyped-call]
     return result
+
+
+class PackedLowRank(PackedModule):
+    """An update of rank r beside a linear: A [K, r, d_in], B [K, d_out, r], maybe more between."""
+
+    A: nn.Parameter
+    B: nn.Parameter
+
+    def attach(self, model: nn.Module, site: Site) -> list[Any]:
+        """Add the update to the output of the linear."""
+        return [model.get_submodule(site.path).register_forward_hook(self._add)]
+
+    def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+        hidden = args[0]
+        low = torch.bmm(self.slices(hidden), self.A.to(hidden.dtype).transpose(1, 2))
+        return add_product(output, self.between(low), self.B.to(low.dtype))
+
+    def between(self, low: torch.Tensor) -> torch.Tensor:
+        """What becomes of `A x` [K, rows, r] before B: here the scale alone."""
+        return low * self.factor.to(low.dtype)

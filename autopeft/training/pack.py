@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from autopeft.training.packed_head import PackedHead
+from autopeft.training.packed_module import PackedModule
 from autopeft.training.trunk import Trunk
 from autopeft.training.trunk_cache import Rows, TrunkCache
 from autopeft.types import Backbone, Configuration, PeftModule, Settings, Site
@@ -66,10 +67,12 @@ class Pack(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.jobs = tuple(jobs)
+        occupied = _occupied(jobs, backbone)
+        self.types = {name: modules[name] for _, name in occupied}
         self.head = PackedHead(model, head, [job.seed for job in jobs])
         self.layers = nn.ModuleDict()
         self.sites: dict[str, Site] = {}
-        for site, name in _occupied(jobs, backbone):
+        for site, name in occupied:
             key = f"{site.name}:{name}".replace(".", "/")
             seeds = [job.seed for job in jobs]
             stacked: Any = modules[name].stack(site, _settings(jobs, site, name), seeds)
@@ -123,20 +126,37 @@ class Pack(nn.Module):
     def export(self, index: int) -> dict[str, torch.Tensor]:
         """Everything that one job trained: `site:module:tensor` and `head:path` -> tensor."""
         found = {f"head:{name}": value for name, value in self.head.export(index).items()}
-        for key, layer in self.layers.items():
-            packed: Any = layer
-            if packed.sizes[index]:
-                name = key.replace("/", ".")
-                found |= {f"{name}:{k}": v for k, v in packed.export(index).items()}
+        for name, layer in self._layers_of(index):
+            found |= {f"{name}:{k}": v for k, v in layer.export(index).items()}
         return found
 
     def restore(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `export`."""
         self.head.restore(index, _part(tensors, "head:"))
+        for name, layer in self._layers_of(index):
+            layer.restore(index, _part(tensors, f"{name}:"))
+
+    def memory(self, index: int) -> dict[str, torch.Tensor]:
+        """What training-time methods keep of one job between steps, named as by `export`."""
+        return {
+            f"{name}:{k}": v
+            for name, layer in self._layers_of(index)
+            if isinstance(layer, PackedModule)
+            for k, v in layer.memory(index).items()
+        }
+
+    def recall(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
+        """The inverse of `memory`."""
+        for name, layer in self._layers_of(index):
+            if isinstance(layer, PackedModule):
+                layer.recall(index, _part(tensors, f"{name}:"))
+
+    def _layers_of(self, index: int) -> Iterator[tuple[str, Any]]:
+        """`site:module` and the stacked module, wherever the job has one."""
         for key, layer in self.layers.items():
-            packed: Any = layer
-            if packed.sizes[index]:
-                packed.restore(index, _part(tensors, key.replace("/", ".") + ":"))
+            stacked: Any = layer
+            if stacked.sizes[index]:
+                yield key.replace("/", "."), stacked
 
 
 def _occupied(jobs: Sequence[Job], backbone: Backbone) -> list[tuple[Site, str]]:

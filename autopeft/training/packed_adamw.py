@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 
 import torch
 from torch import nn
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Torch's names for what AdamW keeps of past gradients."""
+BETAS = (0.9, 0.999)
+"""How much of each it keeps in a step."""
 
 
 class PackedAdamW:
     """torch.optim.AdamW on each configuration's row of parameters; nothing crosses rows.
 
-    Decoupled weight decay as Loshchilov and Hutter (ICLR 2019), betas 0.9 and 0.999.
+    Decoupled weight decay as Loshchilov and Hutter (ICLR 2019).
     """
 
     def __init__(
@@ -43,6 +46,8 @@ class PackedAdamW:
         self.alive = torch.ones_like(learning_rates, dtype=torch.bool)
         """[K], False once a gradient of that configuration was not finite."""
         self.parameters = list(parameters)
+        ends = accumulate(p[0].numel() for p in self.parameters)
+        self._starts = dict(zip(self.parameters, [0, *ends], strict=False))
         self._values = torch.cat([p.detach().flatten(1) for p in self.parameters], dim=1)
         self._place(self._values)
         self.gradients = torch.zeros_like(self._values)
@@ -53,7 +58,9 @@ class PackedAdamW:
         groups = [
             {"params": [row], "lr": rate} for row, rate in zip(self._rows, self._rates, strict=True)
         ]
-        self._optimiser = torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)
+        self._optimiser = torch.optim.AdamW(
+            groups, betas=BETAS, weight_decay=weight_decay, fused=True
+        )
         self.resume_at(0)
 
     def resume_at(self, step: int) -> None:
@@ -71,6 +78,21 @@ class PackedAdamW:
             yield
         finally:
             self._place(self._values)
+
+    def gradient(self, parameter: nn.Parameter) -> torch.Tensor:
+        """Of the last step, clipped, in the shape of the parameter."""
+        return self._part(self.gradients, parameter)
+
+    @torch.no_grad()
+    def forget(self, parameter: nn.Parameter, chosen: torch.Tensor) -> None:
+        """Set the moments to 0 where `chosen`, a mask that broadcasts to the parameter."""
+        for matrix in self._moments.values():
+            self._part(matrix, parameter).masked_fill_(chosen, 0)
+
+    def _part(self, matrix: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:
+        start = self._starts[parameter]
+        part = matrix[:, start : start + parameter[0].numel()]
+        return part.view(parameter.shape)
 
     @torch.no_grad()
     def step(self, factor: float = 1.0) -> None:

@@ -12,6 +12,8 @@ from torch import nn
 from autopeft import digest
 from autopeft.types import Settings, Site
 
+Padded = int | tuple[int, ...]
+
 
 class PackedModule(nn.Module):
     """K configurations of one PEFT module type at one site.
@@ -26,35 +28,47 @@ class PackedModule(nn.Module):
     def __init__(self, sizes: Sequence[int]) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
-        self.padded: dict[str, int] = {}
+        self.padded: dict[str, tuple[int, ...]] = {}
+        self.remembered: list[str] = []
 
     @property
     def count(self) -> int:
         """K, the number of configurations."""
         return len(self.sizes)
 
-    def stack(
-        self, name: str, tensors: Sequence[torch.Tensor], *, padded: int | None = None
-    ) -> None:
+    def stack(self, name: str, tensors: Sequence[torch.Tensor], *, padded: Padded = ()) -> None:
         """Register a parameter stacked from one tensor per configuration.
 
         Args:
             name: of the parameter.
-            tensors: one per configuration; all of one shape but for the padded dimension.
-            padded: the dimension of one tensor whose length is the configuration's size.
+            tensors: one per configuration; all of one shape but for the padded dimensions.
+            padded: the dimensions of one tensor whose length is the configuration's size.
         """
+        self.register_parameter(name, nn.Parameter(self._stacked(name, tensors, padded)))
+
+    def remember(self, name: str, tensors: Sequence[torch.Tensor], *, padded: Padded = ()) -> None:
+        """Register what a training-time method keeps between steps, given as in `stack`.
+
+        It is not trained and not exported, but goes with its configuration into another pack.
+        """
+        self.register_buffer(name, self._stacked(name, tensors, padded), persistent=False)
+        self.remembered.append(name)
+
+    def _stacked(self, name: str, tensors: Sequence[torch.Tensor], padded: Padded) -> torch.Tensor:
+        self.padded[name] = padded if isinstance(padded, tuple) else (padded,)
         shape = list(tensors[0].shape)
-        if padded is not None:
-            shape[padded] = max(self.sizes)
-            self.padded[name] = padded
+        for dimension in self.padded[name]:
+            shape[dimension] = max(self.sizes)
         stacked = tensors[0].new_zeros((len(tensors), *shape))
         for index, tensor in enumerate(tensors):
             self._view(stacked, name, index).copy_(tensor)
-        self.register_parameter(name, nn.Parameter(stacked))
+        return stacked
 
     def _view(self, stacked: torch.Tensor, name: str, index: int) -> torch.Tensor:
         one = stacked[index]
-        return one.narrow(self.padded[name], 0, self.sizes[index]) if name in self.padded else one
+        for dimension in self.padded[name]:
+            one = one.narrow(dimension, 0, self.sizes[index])
+        return one
 
     def export(self, index: int) -> dict[str, torch.Tensor]:
         """The tensors of one configuration, padding removed, on the CPU."""
@@ -68,6 +82,18 @@ class PackedModule(nn.Module):
         with torch.no_grad():
             for name, parameter in self.named_parameters(recurse=False):
                 self._view(parameter, name, index).copy_(tensors[name])
+
+    def memory(self, index: int) -> dict[str, torch.Tensor]:
+        """What is remembered of one configuration, padding removed, on the CPU."""
+        return {
+            name: self._view(self.get_buffer(name), name, index).cpu().clone()
+            for name in self.remembered
+        }
+
+    def recall(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
+        """The inverse of `memory`."""
+        for name in self.remembered:
+            self._view(self.get_buffer(name), name, index).copy_(tensors[name])
 
     def slices(self, hidden: torch.Tensor) -> torch.Tensor:
         """Rows [K*B, ..., d], slice-major, as one matrix per configuration [K, B*..., d]."""

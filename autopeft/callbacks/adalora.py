@@ -15,7 +15,6 @@ total need not be a whole number of ranks per site.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +23,7 @@ from torch import nn
 
 from autopeft.callbacks.orthogonality import add_orthogonality
 from autopeft.training.callback import Callback, Run
-from autopeft.training.triplets import PackedTriplets
+from autopeft.training.triplets import PackedTriplets, total_rank
 from autopeft.types import Settings, Site
 
 TRAINED = ("A", "E", "B")
@@ -92,17 +91,15 @@ class AdaLora(Callback):
     def schedule(self, run: Run, index: int) -> Schedule:
         """The schedule of one configuration; its final total is the live share of its ranks."""
         layers = layers_of(run)
-        initial = sum(layer.sizes[index] for layer in layers)
-        final = sum(layer.sizes[index] * layer.live[index] for layer in layers)
+        sizes = [layer.sizes[index] for layer in layers]
+        final = total_rank(sizes, [layer.live[index] for layer in layers])
         end = run.steps - round(self.last * run.steps)
-        start = min(round(self.start * run.steps), end - 1)
-        # A share such as 1/3 has no exact form: a third of 12 is 4.
-        return Schedule(initial, min(initial, math.floor(final + 1e-6)), start, end)
+        return Schedule(sum(sizes), final, min(round(self.start * run.steps), end - 1), end)
 
     def after_backward(self, run: Run, step: int) -> None:
         """Add the gradient of the orthogonality term."""
         layers = layers_of(run)
-        add_orthogonality(layers, [_real(layer) for layer in layers], self.orthogonality)
+        add_orthogonality(layers, [layer.real for layer in layers], self.orthogonality)
 
     @torch.no_grad()
     def after_step(self, run: Run, step: int) -> None:
@@ -146,7 +143,7 @@ def scores(layers: Sequence[PackedAdaLora]) -> torch.Tensor:
     for layer in layers:
         entries = {name: torch.mul(*layer.averages(name)) for name in TRAINED}
         triplets = entries["E"] + entries["A"].mean(2) + entries["B"].mean(1)
-        found.append(torch.where(_real(layer), triplets, -1))
+        found.append(torch.where(layer.real, triplets, -1))
     return torch.cat(found, dim=1)
 
 
@@ -162,9 +159,3 @@ def _keep(layers: Sequence[PackedAdaLora], kept: torch.Tensor) -> None:
     widths = [layer.E.shape[1] for layer in layers]
     for layer, mine in zip(layers, kept.split(widths, dim=1), strict=True):
         layer.kept.copy_(mine)
-
-
-def _real(layer: PackedAdaLora) -> torch.Tensor:
-    """Directions that are not padding, [K, r]."""
-    sizes = torch.tensor(layer.sizes, device=layer.E.device).unsqueeze(1)
-    return torch.arange(layer.E.shape[1], device=layer.E.device) < sizes

@@ -83,11 +83,15 @@ class PackedAdamW:
         """Of the last step, clipped, in the shape of the parameter."""
         return self._part(self.gradients, parameter)
 
+    def moments(self, parameter: nn.Parameter) -> list[torch.Tensor]:
+        """What is kept of its past gradients, in its shape; changes are the optimiser's own."""
+        return [self._part(matrix, parameter) for matrix in self._moments.values()]
+
     @torch.no_grad()
     def forget(self, parameter: nn.Parameter, chosen: torch.Tensor) -> None:
         """Set the moments to 0 where `chosen`, a mask that broadcasts to the parameter."""
-        for matrix in self._moments.values():
-            self._part(matrix, parameter).masked_fill_(chosen, 0)
+        for moment in self.moments(parameter):
+            moment.masked_fill_(chosen, 0)
 
     def _part(self, matrix: torch.Tensor, parameter: nn.Parameter) -> torch.Tensor:
         start = self._starts[parameter]

@@ -55,9 +55,10 @@ class PackedModule(nn.Module):
         self.remembered.append(name)
 
     def _stacked(self, name: str, tensors: Sequence[torch.Tensor], padded: Padded) -> torch.Tensor:
-        self.padded[name] = padded if isinstance(padded, tuple) else (padded,)
         shape = list(tensors[0].shape)
-        for dimension in self.padded[name]:
+        if padded != ():
+            self.padded[name] = padded if isinstance(padded, tuple) else (padded,)
+        for dimension in self.padded.get(name, ()):
             shape[dimension] = max(self.sizes)
         stacked = tensors[0].new_zeros((len(tensors), *shape))
         for index, tensor in enumerate(tensors):
@@ -66,7 +67,7 @@ class PackedModule(nn.Module):
 
     def _view(self, stacked: torch.Tensor, name: str, index: int) -> torch.Tensor:
         one = stacked[index]
-        for dimension in self.padded[name]:
+        for dimension in self.padded.get(name, ()):
             one = one.narrow(dimension, 0, self.sizes[index])
         return one
 
@@ -94,6 +95,12 @@ class PackedModule(nn.Module):
         """The inverse of `memory`."""
         for name in self.remembered:
             self._view(self.get_buffer(name), name, index).copy_(tensors[name])
+
+    @property
+    def real(self) -> torch.Tensor:
+        """Positions below the size of each configuration, [K, largest size]: no padding."""
+        sizes = torch.tensor(self.sizes, device=self.factor.device).unsqueeze(1)
+        return torch.arange(max(self.sizes), device=sizes.device) < sizes
 
     def slices(self, hidden: torch.Tensor) -> torch.Tensor:
         """Rows [K*B, ..., d], slice-major, as one matrix per configuration [K, B*..., d]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -48,6 +49,13 @@ class PackedTriplets(PackedLowRank):
 def live_shares(settings: Sequence[Settings | None]) -> tuple[float, ...]:
     """The setting `live` of each configuration, 0 where it has no module here."""
     return tuple(float(s["live"]) if s is not None else 0.0 for s in settings)
+
+
+def total_rank(sizes: Sequence[int], shares: Sequence[float]) -> int:
+    """The live shares of the ranks of one configuration, rounded down together."""
+    wanted = sum(size * share for size, share in zip(sizes, shares, strict=True))
+    # A share such as 1/3 has no exact form: a third of 12 is 4.
+    return min(sum(sizes), math.floor(wanted + 1e-6))
 
 
 def count(site: Site, settings: Settings) -> Count:

@@ -72,6 +72,28 @@ def test_survivors_packed_anew_end_as_if_never_paused(architecture: str, family:
             torch.testing.assert_close(found.paused.tensors[name], tensor, rtol=1e-6, atol=1e-9)
 
 
+METHODS = ("adalora", "increlora", "triadapt")
+
+
+def test_training_time_methods_go_on_where_they_were() -> None:
+    """In other packs, and in the midst of their schedules."""
+    model, backbone = build("bert", layers=1)
+    jobs = [
+        job(backbone, {name: 4 + k, "lora": 1}, rate=10 ** -(1.5 + k), seed=10 + k)
+        for k, name in enumerate(METHODS)
+    ]
+    straight = packed(model, backbone, jobs)
+    first, *rest = (packed(model, backbone, part, until=10) for part in (jobs[:1], jobs[1:]))
+    halves = [*first, *rest[0]]
+    assert all(half.paused.memory for half in halves)
+    ended = packed(model, backbone, jobs[::-1], since=halves[::-1])[::-1]
+    for found, expected in zip(ended, straight, strict=True):
+        assert found.rungs[-1].predictions.equal(expected.rungs[-1].predictions)
+        assert found.paused.memory == {}
+        for key, tensor in expected.paused.tensors.items():
+            torch.testing.assert_close(found.paused.tensors[key], tensor, rtol=1e-6, atol=1e-9)
+
+
 def test_a_job_that_diverged_has_no_future() -> None:
     model, backbone = build("bert")
     jobs = [

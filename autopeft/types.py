@@ -207,6 +207,8 @@ class PeftModule:
     as_lora: Callable[[Settings, Mapping[str, torch.Tensor]], Lora] | None = None
     """(settings, tensors of one trained configuration) -> the LoRA that it has become; None where
     it never is one."""
+    square: bool = False
+    """Whether it has tensors that grow with the square of its size: no memory is predicted."""
 
 
 # --- Data and tasks ---------------------------------------------------------------------------

@@ -30,6 +30,28 @@ RESERVE = 1e-5
 """E of a direction that trains ahead."""
 
 
+class _Listen(torch.autograd.Function):
+    """Passes an output on, and shows its gradient to a layer beside what the linear read.
+
+    Not a hook, because what a hook holds is out of reach of gradient checkpointing.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, output: torch.Tensor, hidden: torch.Tensor, layer: PackedIncreLora
+    ) -> torch.Tensor:
+        ctx.save_for_backward(hidden)
+        ctx.layer = layer
+        return output.detach()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (hidden,) = ctx.saved_tensors
+        ctx.layer.measure(gradient, hidden)
+        return gradient, None, None
+
+
 class PackedIncreLora(PackedTriplets):
     """Triplets scaled by alpha over the current rank, with the births of their directions."""
 
@@ -74,18 +96,17 @@ class PackedIncreLora(PackedTriplets):
         return low * self.weights().to(low.dtype).unsqueeze(1)
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
-        result = super()._add(module, args, output)
-        if result.requires_grad:
-            rows = self.slices(args[0].detach())
-            result.register_hook(lambda gradient: self._measure(gradient, rows))
+        added = super()._add(module, args, output)
+        result: torch.Tensor = _Listen.apply(added, args[0], self)  # type: ignore[no-untyped-call]
         return result
 
     @torch.no_grad()
-    def _measure(self, gradient: torch.Tensor, rows: torch.Tensor) -> None:
+    def measure(self, gradient: torch.Tensor, rows: torch.Tensor) -> None:
         """Sum of |dW * dL/ddW| over the root of the number of entries, [K]."""
         kind = self.A.dtype
         update = torch.bmm(self.B * self.weights().unsqueeze(1), self.A)
-        update *= torch.bmm(self.slices(gradient).to(kind).transpose(1, 2), rows.to(kind))
+        wide, rows = self.slices(gradient).to(kind), self.slices(rows).to(kind)
+        update *= torch.bmm(wide.transpose(1, 2), rows)
         total = torch.linalg.vector_norm(update, ord=1, dim=(1, 2))
         self.sensitivity = total / math.sqrt(update[0].numel())
 

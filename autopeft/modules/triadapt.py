@@ -28,4 +28,5 @@ MODULE = PeftModule(
     mergeable=True,
     method=TriAdapt,
     as_lora=as_lora,
+    square=True,
 )

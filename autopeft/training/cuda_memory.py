@@ -7,8 +7,9 @@ from functools import cache
 import torch
 from torch import nn
 
+from autopeft.training.callback import Run, methods
 from autopeft.training.checkpointing import checkpointed
-from autopeft.training.loop import train_step
+from autopeft.training.loop import full_step
 from autopeft.training.memory_target import Target, stated_batch
 from autopeft.training.pack import Pack
 from autopeft.training.packed_adamw import PackedAdamW
@@ -53,7 +54,9 @@ def measure(
     optimiser = PackedAdamW(list(pack.parameters()), torch.zeros(pack.count, device=device))
     split = stated_batch(target, torch.zeros(target.rows, dtype=torch.long), device)
     rows = list(range(target.rows))
+    run = Run(model, pack, optimiser, task, split, steps, target.rows)
     with checkpointed(model, pack.backbone, target.checkpointing), pack.attached(model):
-        for _ in range(steps):
-            train_step(model, pack, optimiser, task, split=split, indices=rows)
+        acting = methods(pack)
+        for number in range(steps):
+            full_step(run, rows, acting, number=number)
     return torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)

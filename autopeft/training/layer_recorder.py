@@ -27,6 +27,10 @@ from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
 MARKER_SIZE = 8
 KERNELS = MetaKernels()
 """Shapes of results are the same for all models."""
+WITHOUT_MEMORY = (
+    "name objectives without peak_memory, such as `--objective accuracy --objective "
+    "trainable_parameters`, and leave out `--memory`"
+)
 REFUSALS = (NotImplementedError, DependsOnData)
 
 Pairs = tuple[tuple[str, str], ...]
@@ -124,8 +128,7 @@ class Recorder:
             raise UsageError(
                 f"the memory of `{self.backbone.name}` cannot be predicted: what its layers "
                 "allocate depends on the data, as with routed experts",
-                hint="name objectives without peak_memory, such as `--objective accuracy "
-                "--objective trainable_parameters`, and leave out `--memory`",
+                hint=WITHOUT_MEMORY,
             ) from error
 
     def _marker(self, layer: int) -> Placement:

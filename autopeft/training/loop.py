@@ -114,7 +114,7 @@ def train(
         indices = order(training.lengths, protocol.batch, end, seed=protocol.seed)
         for step, chosen in islice(enumerate(indices), begin, None):
             factor = protocol.factor(step)
-            losses.append(_step(run, chosen, every, number=step, factor=factor))
+            losses.append(full_step(run, chosen, every, number=step, factor=factor))
             if step + 1 in protocol.ends:
                 found = predict(model, pack, validation, task, size=2 * protocol.batch)
                 _record(rungs, step + 1, losses, found)
@@ -146,8 +146,8 @@ def _optimiser(pack: Pack, protocol: Protocol) -> PackedAdamW:
     )
 
 
-def _step(
-    run: Run, chosen: list[int], callbacks: Sequence[Callback], *, number: int, factor: float
+def full_step(
+    run: Run, chosen: list[int], callbacks: Sequence[Callback], *, number: int, factor: float = 1.0
 ) -> torch.Tensor:
     """One step with the callbacks around it; gives the loss of each job [K]."""
 

@@ -13,19 +13,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from autopeft.errors import UsageError
 from autopeft.training import optimiser_memory
 from autopeft.training.cuda_memory import workspace_bytes
 from autopeft.training.frozen_memory import frozen_bytes, kinds_of
-from autopeft.training.layer_recorder import Recorder
+from autopeft.training.layer_recorder import WITHOUT_MEMORY, Recorder
 from autopeft.training.layer_stack import Content, LayerStack, Numbers, Step
 from autopeft.training.live_storages import levels
 from autopeft.training.memory_target import Target
 from autopeft.training.optimiser_memory import OptimiserMemory
 from autopeft.training.period import BLOCK, NotComposable, rounded
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Task
+
+Acting = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class MemoryModel:
     """Predicts peak memory in bytes for one backbone at one target.
 
     Raises (all methods that predict):
-        UsageError: what the model allocates depends on its data.
+        UsageError: what the model allocates depends on its data, or grows with a square.
     """
 
     model: nn.Module
@@ -75,6 +78,7 @@ class MemoryModel:
 
     def all_parts(self, contents: Numbers) -> list[Parts]:
         """The same of many configurations, given as numbers of layer contents [N, layers]."""
+        self._check_sizes(contents)
         if self._refusal is not None:
             raise self._refusal
         try:
@@ -113,20 +117,44 @@ class MemoryModel:
             buffers = sum(rounded(t.nbytes, self.block) for t in found.pack.buffers())
             end, most = levels(found.events, self.block)
             row = most, end, len(trained), sum(trained), max(trained, default=0), buffers
-            self._whole[key] = self._parts(Step(*(np.array([number]) for number in row)))[0]
+            step = Step(*(np.array([number]) for number in row))
+            acting = any(self.modules[p.module].method for p in configuration.placements)
+            self._whole[key] = self._parts(step, np.array([acting]))[0]
         return self._whole[key]
 
     def _predicted(self, contents: Numbers) -> list[Parts]:
         if self.composable:
             try:
-                return self._parts(self._stack.step(contents))
+                return self._parts(self._stack.step(contents), self._acting(contents))
             except NotComposable:
                 self.composable = False
         return [self.recorded(self._configuration(row)) for row in contents.tolist()]
 
-    def _parts(self, step: Step) -> list[Parts]:
+    def _check_sizes(self, contents: Numbers) -> None:
+        """UsageError when a module grows in a way that a recording cannot tell."""
+        for number in np.unique(contents).tolist():
+            for _, module in self._stack.contents[number].pairs:
+                if self.modules[module].square:
+                    raise UsageError(
+                        f"the memory of `{module}` cannot be predicted: it grows with the square "
+                        f"of its {self.modules[module].size}",
+                        hint=WITHOUT_MEMORY,
+                    )
+
+    def _acting(self, contents: Numbers) -> Acting:
+        """Whether a training-time method acts on a configuration [N]."""
+        of_content = [
+            any(self.modules[module].method for _, module in content.pairs)
+            for content in self._stack.contents
+        ]
+        return np.asarray(np.array(of_content, dtype=np.bool_)[contents].any(axis=1))
+
+    def _parts(self, step: Step, acting: Acting) -> list[Parts]:
         workspace = workspace_bytes() if self.target.device == "cuda" else 0
         updating = step.end + self.optimiser.peak(step.count, step.trained, step.largest)
+        # The most that a method makes between backward and the next step: a copy of the weights,
+        # and what it computes for one of them. What it keeps are buffers of its modules.
+        updating = updating + acting * (step.trained + 2 * step.largest)
         rows = zip(
             (step.trained + step.buffers).tolist(),
             self.optimiser.state(step.trained).tolist(),

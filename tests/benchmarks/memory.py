@@ -68,13 +68,17 @@ def model_of(architecture: str) -> Any:
 
 
 def drawn(backbone: Backbone, rng: random.Random) -> Configuration:
-    """Up to four roles with modules of any type, in all layers from a random one upwards."""
+    """Up to four roles with modules of any type, in all layers from a random one upwards.
+
+    Not those of training-time methods, for which the prediction is a bound.
+    """
     lowest = rng.randrange(len(backbone.layers))
     roles = rng.sample(sorted({s.role for s in backbone.sites}), rng.randint(0, 4))
     placed = []
     for site in backbone.sites:
         for name, piece in MODULES.items():
-            if site.kind == piece.kind and site.role in roles and site.layer >= lowest:
+            fits = site.kind == piece.kind and piece.method is None
+            if fits and site.role in roles and site.layer >= lowest:
                 settings = {**piece.defaults, piece.size: rng.choice((1, 2, 4, 8, 16, 32))}
                 placed.append(Placement(site.name, name, settings))
     return Configuration(tuple(placed), 1e-3)

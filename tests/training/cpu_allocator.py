@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from autopeft.training.callback import Run, methods
 from autopeft.training.checkpointing import checkpointed
-from autopeft.training.loop import train_step
+from autopeft.training.loop import full_step
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import stated_batch
 from autopeft.training.pack import Job, Pack
@@ -25,14 +26,12 @@ def step_peak(model: Any, memory: MemoryModel, configuration: Configuration) -> 
     labels = torch.zeros(target.rows, dtype=torch.long)
     split = stated_batch(target, labels, torch.device("cpu"))
 
-    def step() -> None:
-        rows = list(range(target.rows))
-        train_step(model, pack, optimiser, memory.task, split=split, indices=rows)
-
+    run = Run(model, pack, optimiser, memory.task, split, 2, target.rows)
+    rows, acting = list(range(target.rows)), methods(pack)
     with checkpointed(model, memory.backbone, target.checkpointing), pack.attached(model):
-        step()
+        full_step(run, rows, acting, number=0)
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-            step()
+            full_step(run, rows, acting, number=1)
     return _peak(profiled)
 
 

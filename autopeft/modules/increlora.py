@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from autopeft.callbacks.increlora import IncreLora, PackedIncreLora
 from autopeft.training.triplets import count, with_alpha
-from autopeft.types import PeftModule
+from autopeft.types import LearningRates, PeftModule
 
 MODULE = PeftModule(
     label="IncreLoRA",
@@ -20,6 +20,12 @@ MODULE = PeftModule(
     count=count,
     stack=PackedIncreLora,
     mergeable=True,
+    learning_rates=LearningRates(
+        low=2e-4,
+        high=6e-3,
+        source="3.5e-4 to 2.2e-3 on GLUE in IncreLoRA's scripts (2308.12043); a proxy of 100 steps "
+        "needs more",
+    ),
     method=IncreLora,
     as_lora=with_alpha,
 )

@@ -72,9 +72,10 @@ def halving(
     *,
     keep: float,
     by: Callable[[Early], float],
-    floor: bool,
+    floor: bool = False,
+    ordered: Callable[[Sequence[Sequence[float]]], list[list[int]]],
 ) -> list[Training]:
-    """Successive halving by layers of fronts, the most apart first within a layer.
+    """Successive halving by layers of fronts.
 
     Args:
         rung: where the candidates are.
@@ -83,15 +84,16 @@ def halving(
         finished: not used.
         keep: share of all that reached the rung.
         by: what counts at a rung, more is better.
-        floor: whether the whole front of the rung goes on, however wide.
+        floor: whether the whole first layer goes on, however wide.
+        ordered: the layers, each in the order of who goes on first.
     """
     together = [*seen, *candidates]
-    layers = layers_of([(by(t.curve[rung]), *t.costs) for t in together])
-    ordered = [index for layer in layers for index in layer]
+    layers = ordered([(by(t.curve[rung]), *t.costs) for t in together])
+    best_first = [index for layer in layers for index in layer]
     count = math.ceil(keep * len(together))
     if floor:
         count = max(count, len(layers[0]))
-    chosen = {index - len(seen) for index in ordered[:count]}
+    chosen = {index - len(seen) for index in best_first[:count]}
     return [t for index, t in enumerate(candidates) if index in chosen]
 
 
@@ -109,14 +111,44 @@ def by_score(
     return [t for t in candidates if id(t) in chosen]
 
 
-def layers_of(rows: Sequence[Sequence[float]]) -> list[list[int]]:
+def crowded(rows: Sequence[Sequence[float]]) -> list[list[int]]:
     """Indices by layers of fronts; within a layer the ends first, then the loneliest."""
+    return _layers(rows, _apart)
+
+
+def gaining(rows: Sequence[Sequence[float]]) -> list[list[int]]:
+    """Indices by layers of fronts; within a layer always what adds most to the hypervolume."""
+    table = np.array([[-row[0], *map(math.log10, row[1:])] for row in rows])
+    spread = np.ptp(table, axis=0)
+    scaled = (table - table.min(axis=0)) / np.where(spread > 0, spread, 1.0)
+
+    def order(_: Sequence[Sequence[float]], layer: Sequence[int]) -> list[int]:
+        left, chosen = list(layer), []
+        while left:
+            best = max(left, key=lambda i: (_volume(scaled[[*chosen, i]]), -i))
+            chosen.append(best)
+            left.remove(best)
+        return chosen
+
+    return _layers(rows, order)
+
+
+def _volume(rows: np.ndarray) -> float:
+    """Hypervolume of rows in the unit cube, less is better, seen from a little beyond it."""
+    ways: list[Direction] = ["minimize" for _ in rows[0]]
+    return pareto.hypervolume(rows.tolist(), [1.1 for _ in ways], ways)
+
+
+def _layers(
+    rows: Sequence[Sequence[float]],
+    order: Callable[[Sequence[Sequence[float]], Sequence[int]], list[int]],
+) -> list[list[int]]:
     directions: list[Direction] = ["maximize", *("minimize" for _ in rows[0][1:])]
     left, found = list(range(len(rows))), []
     while left:
         front = pareto.front([rows[i] for i in left], directions)
         layer = [left[i] for i in front]
-        found.append(_apart([rows[i] for i in layer], layer))
+        found.append(order([rows[i] for i in layer], layer))
         left = [i for i in left if i not in set(layer)]
     return found
 
@@ -157,13 +189,15 @@ def _shared(keeps: Sequence[float], rule: Callable[..., list[Training]], **given
 
 def rules(keeps: Sequence[float]) -> Mapping[str, Rule]:
     """All rules by name; `keeps` are the shares that halving keeps at each rung."""
-    pareto_rule = partial(_shared, keeps, halving)
+    crowd = partial(_shared, keeps, halving, ordered=crowded)
+    gain = partial(_shared, keeps, halving, ordered=gaining)
     return {
         "full": everything,
         "shipped": shipped,
         "score only": _shared(keeps, by_score),
-        "pareto score": pareto_rule(by=score, floor=False),
-        "pareto score, whole front": pareto_rule(by=score, floor=True),
-        "pareto loss": pareto_rule(by=loss, floor=False),
-        "pareto loss, whole front": pareto_rule(by=loss, floor=True),
+        "pareto score": crowd(by=score),
+        "pareto loss": crowd(by=loss),
+        "pareto loss, whole front": crowd(by=loss, floor=True),
+        "hypervolume loss": gain(by=loss),
+        "hypervolume loss, whole front": gain(by=loss, floor=True),
     }

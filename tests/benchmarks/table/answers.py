@@ -72,9 +72,9 @@ def ensemble() -> Any:
     """Extremely randomised trees and boosted ones, averaged."""
     from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, VotingRegressor
 
-    extra = ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0)
+    extra = ExtraTreesRegressor(100, min_samples_leaf=2, random_state=0)
     boosted = GradientBoostingRegressor(
-        n_estimators=200, max_depth=4, learning_rate=0.05, subsample=0.7, random_state=0
+        n_estimators=100, max_depth=4, learning_rate=0.1, subsample=0.7, random_state=0
     )
     return VotingRegressor([("extra", extra), ("boosted", boosted)])
 

@@ -35,7 +35,7 @@ from tests.benchmarks.table.prices import Prices, memory_model
 FOLDER = Path(__file__).parent
 DESIGNED = 8
 """A pool's share that is its initial design, as 1 in so many."""
-GENERATIONS = 200
+GENERATIONS = 100
 BEYOND = 1.01
 """References lie this far beyond the limits, so that using them up still counts."""
 

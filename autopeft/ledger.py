@@ -163,6 +163,10 @@ class Ledger:
         self._set(number, "configuration", configuration.to_json())
         return Asked(number, configuration, True)
 
+    def guess(self, number: int, value: float) -> None:
+        """Keep what was expected of a trial before it was trained; larger is better."""
+        self._set(number, "guess", value)
+
     def asked(self) -> list[Asked]:
         """Every trial, finished or not, in order."""
         return [_asked(trial) for trial in self.trials()]

@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autopeft import about, health, pareto
+from autopeft import about, health, pareto, rank_correlation
 from autopeft.errors import NothingFits, UsageError
 from autopeft.ledger import Ledger
+from autopeft.rank_correlation import Correlation
 from autopeft.types import (
     Configuration,
     Measured,
@@ -48,7 +49,7 @@ def read(ledger: Ledger) -> Results:
     objectives = about.objectives(facts)
     trials = tuple(_record(trial, objectives, facts) for trial in ledger.trials())
     front = front_of(trials, objectives)
-    correlation = health.early_correlation(trials)
+    correlation = rank_correlation.early_correlation(trials)
     gains = [t.user_attrs.get("expected_gain") for t in ledger.trials()]
     gain = health.expected_gain([known for known in gains if known is not None])
     explored = health.Explored(
@@ -56,6 +57,7 @@ def read(ledger: Ledger) -> Results:
         tried=sum(1 for trial in trials if trial.point),
         gain=gain,
         importance=_importance(ledger, trials),
+        warm_start=_warm_start(ledger, trials, objectives),
     )
     info = {
         **{k: v for k, v in facts.items() if k not in ("backbone", "objectives")},
@@ -88,13 +90,24 @@ def _confirmed(ledger: Ledger, front: Sequence[int]) -> bool:
     return {str(number) for number in front} <= set(known)
 
 
-def _importance(ledger: Ledger, trials: Sequence[TrialRecord]) -> health.Correlation | None:
+def _warm_start(
+    ledger: Ledger, trials: Sequence[TrialRecord], objectives: Sequence[ObjectiveInfo]
+) -> Correlation | None:
+    """How well an earlier study's guesses rank the trials."""
+    guesses = [trial.user_attrs.get("guess") for trial in ledger.trials()]
+    sign = 1.0 if objectives[0].direction == "maximize" else -1.0
+    return rank_correlation.guess_correlation(trials, guesses, sign=sign)
+
+
+def _importance(ledger: Ledger, trials: Sequence[TrialRecord]) -> Correlation | None:
     """How well importance scores rank the trials."""
     stored = ledger.recall("worth")
     if stored is None:
         return None
     worth = Worth(**stored)
-    return health.importance_correlation(trials, [worth.of(t.configuration) for t in trials])
+    return rank_correlation.importance_correlation(
+        trials, [worth.of(t.configuration) for t in trials]
+    )
 
 
 def _record(

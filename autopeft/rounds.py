@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from autopeft import digest
 from autopeft.baselines import Baseline
 from autopeft.design import Design
-from autopeft.ledger import Ledger
+from autopeft.ledger import Asked, Ledger
 from autopeft.optimiser.designed import Exhausted, distributions
 from autopeft.optimiser.problem import Problem
 from autopeft.progress import Progress
@@ -72,7 +72,7 @@ class Rounds:
         while (count := len(self.ledger)) < end:
             if count < len(self.defaults):
                 default = self.defaults[count]
-                self.ledger.ask_baseline(default.configuration, default.label)
+                self._guess(self.ledger.ask_baseline(default.configuration, default.label))
                 continue
             self.progress.note(f"choosing configuration {count + 1} of {self.total}")
             if not self._ask(count):
@@ -85,7 +85,7 @@ class Rounds:
         seed = digest.seed_of(self.settings.seed, "ask", count) % 2**31
         sampler = self.build(self.problem, seed)
         try:
-            self.ledger.ask(
+            asked = self.ledger.ask(
                 sampler,
                 distributions(space),
                 lambda params: space.decode(space.point(params)),
@@ -95,4 +95,10 @@ class Rounds:
             )
         except Exhausted:
             return False
+        self._guess(asked)
         return True
+
+    def _guess(self, asked: Asked) -> None:
+        """Keep what an earlier study lets expect, to be held against the score."""
+        if self.problem.prior is not None:
+            self.ledger.guess(asked.number, self.problem.prior.of(asked.configuration))

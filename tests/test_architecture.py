@@ -19,16 +19,18 @@ LEAVES = {
 }
 LEVELS = (
     {"types", "errors", "roles"},
-    {"budget", "describe", "digest", "format", "health", "journal", "layer_sites", "pareto"}
+    {"budget", "describe", "digest", "format", "journal", "layer_sites", "pareto"}
     | {
         "gradient_pass",
         "peak_memory",
         "plotly_carrier",
         "promotion",
         "rank_budget",
+        "rank_correlation",
     },
     {
         "dimension_importance",
+        "health",
         "paired_bootstrap",
         "picture",
         "progress",

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autopeft import health
+from autopeft import health, rank_correlation
+from autopeft.rank_correlation import early_correlation
 from autopeft.types import Configuration, Measured, Placement, TrialRecord
 
 
@@ -39,7 +40,7 @@ def trial(
 
 
 def test_early_scores_that_rank_alike_correlate_fully() -> None:
-    found = health.early_correlation([trial(i, float(i)) for i in range(12)])
+    found = early_correlation([trial(i, float(i)) for i in range(12)])
     assert found is not None
     assert found.value == pytest.approx(1.0)
     assert found.low == pytest.approx(1.0)
@@ -48,7 +49,7 @@ def test_early_scores_that_rank_alike_correlate_fully() -> None:
 
 
 def test_early_scores_that_rank_in_reverse() -> None:
-    found = health.early_correlation([trial(i, float(i), early=-float(i)) for i in range(12)])
+    found = early_correlation([trial(i, float(i), early=-float(i)) for i in range(12)])
     assert found is not None
     assert found.value == pytest.approx(-1.0)
 
@@ -56,20 +57,20 @@ def test_early_scores_that_rank_in_reverse() -> None:
 def test_the_known_value_of_spearman() -> None:
     """Swapping neighbours in pairs of 10: 1 - 6 * 10 / (10 * 99) = 0.939."""
     early = [1, 0, 3, 2, 5, 4, 7, 6, 9, 8]
-    found = health.early_correlation([trial(i, float(i), early=e) for i, e in enumerate(early)])
+    found = early_correlation([trial(i, float(i), early=e) for i, e in enumerate(early)])
     assert found is not None
     assert found.value == pytest.approx(1 - 60 / 990)
     assert found.low < found.value < found.high
 
 
 def test_too_few_or_equal_trials_give_no_correlation() -> None:
-    assert health.early_correlation([trial(i, float(i)) for i in range(5)]) is None
-    assert health.early_correlation([trial(i, 1.0) for i in range(12)]) is None
-    assert health.early_correlation([]) is None
+    assert early_correlation([trial(i, float(i)) for i in range(5)]) is None
+    assert early_correlation([trial(i, 1.0) for i in range(12)]) is None
+    assert early_correlation([]) is None
 
 
 def words(trials: list[TrialRecord], front: list[TrialRecord], budget: float = 100.0) -> str:
-    correlation = health.early_correlation(trials)
+    correlation = early_correlation(trials)
     return " ".join(
         health.sentences(
             trials,
@@ -156,7 +157,7 @@ def about_space(**changes: Any) -> str:
 
 
 def test_importance_that_ranks_trials_of_equal_size_is_not_complained_of() -> None:
-    found = health.importance_correlation(*drawn(1.0))
+    found = rank_correlation.importance_correlation(*drawn(1.0))
     assert found is not None
     assert found.low > 0.7
     assert "unrelated" not in about_space(importance=found)
@@ -165,7 +166,7 @@ def test_importance_that_ranks_trials_of_equal_size_is_not_complained_of() -> No
 def test_importance_that_only_follows_size_is_unrelated() -> None:
     """Both grow with the size, so their plain rank correlation is high."""
     trials, worths = drawn(0.0)
-    found = health.importance_correlation(trials, worths)
+    found = rank_correlation.importance_correlation(trials, worths)
     assert found is not None
     assert found.high < 0.6
     weak = dataclasses.replace(found, value=0.0, low=-0.2, high=0.2)
@@ -174,9 +175,9 @@ def test_importance_that_only_follows_size_is_unrelated() -> None:
 
 def test_importance_is_not_judged_on_few_or_failed_trials() -> None:
     trials, worths = drawn(1.0)
-    assert health.importance_correlation(trials[:19], worths[:19]) is None
+    assert rank_correlation.importance_correlation(trials[:19], worths[:19]) is None
     failed = [dataclasses.replace(t, state="failed") for t in trials]
-    assert health.importance_correlation(failed, worths) is None
+    assert rank_correlation.importance_correlation(failed, worths) is None
 
 
 def test_a_space_that_is_mostly_tried_is_too_small() -> None:
@@ -189,3 +190,33 @@ def test_what_the_model_expects_decides_whether_a_front_is_stable() -> None:
     assert "not yet stable" not in about_space(gain=0.001)
     assert health.expected_gain([0.9, 0.1, 0.1, 0.1, 0.1, 0.1]) == pytest.approx(0.1)
     assert health.expected_gain([]) is None
+
+
+def test_guesses_of_an_earlier_study_are_held_against_the_scores() -> None:
+    trials = [trial(i, float(i)) for i in range(12)]
+    right = rank_correlation.guess_correlation(trials, [2.0 * i for i in range(12)], sign=1.0)
+    assert right is not None
+    assert (right.value, right.trials) == (pytest.approx(1.0), 12)
+    wrong = rank_correlation.guess_correlation(trials, [2.0 * i for i in range(12)], sign=-1.0)
+    assert wrong is not None
+    assert wrong.value == pytest.approx(-1.0)
+    some = [None] * 5 + [float(i) for i in range(7)]
+    assert rank_correlation.guess_correlation(trials, some, sign=1.0) is None
+    assert rank_correlation.guess_correlation(trials, [1.0] * 12, sign=1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "words"), [(0.6, "guides the search well"), (-0.2, "helps little")]
+)
+def test_a_warm_start_is_judged(low: float, words: str) -> None:
+    found = rank_correlation.Correlation(0.7, low, 0.9, 20, 1.0)
+    explored = health.Explored(points=0, tried=0, gain=None, importance=None, warm_start=found)
+    sentences = health.sentences(
+        [trial(0, 1.0)],
+        [],
+        budget_percent=100.0,
+        learning_rates=(),
+        correlation=None,
+        space=explored,
+    )
+    assert len([s for s in sentences if words in s]) == 1

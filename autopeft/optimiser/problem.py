@@ -56,6 +56,9 @@ class Prior(Protocol):
     ) -> NDArray[np.float64]:
         """The expectation for the traits [m, width] and learning rates [m] of m configurations."""
 
+    def of(self, configuration: Configuration) -> float:
+        """The expectation for one configuration."""
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:

@@ -9,6 +9,7 @@ import pytest
 
 from autopeft import results, search
 from autopeft.errors import StudyError
+from autopeft.ledger import Ledger
 from tests import tiny_bundle
 from tests.listener import Listener
 
@@ -37,6 +38,8 @@ def test_a_search_begins_with_the_earlier_front(
     assert warm
     assert {t.digest for t in warm} <= front
     assert all(t.number < 11 for t in warm)
+    guesses = [t.user_attrs["guess"] for t in Ledger.open(path).trials()]
+    assert len(set(guesses)) > len(guesses) / 2
 
 
 def test_it_goes_on_without_the_earlier_study(

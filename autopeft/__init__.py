@@ -4,13 +4,14 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_FROM_LOADING = ("attach", "load", "save")
+_LATE = {"attach": "loading", "load": "loading", "save": "loading", "methods": "trainer"}
+"""Name -> the module that it is imported from when first used."""
 
 
 def __getattr__(name: str) -> Any:
-    """Adapters on models: `load`, `attach` and `save`, imported when first used."""
-    if name not in _FROM_LOADING:
+    """Adapters on models: `load`, `attach`, `save`, and `methods` for a trainer."""
+    if name not in _LATE:
         raise AttributeError(f"module `autopeft` has no attribute `{name}`")
-    from autopeft import loading
+    from importlib import import_module
 
-    return getattr(loading, name)
+    return getattr(import_module(f"autopeft.{_LATE[name]}"), name)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autopeft import budget
+from autopeft import budget, shipping
 from autopeft.checkpoint import Checkpoint
 from autopeft.errors import UsageError
 from autopeft.training.cuda_memory import measure
@@ -19,14 +19,7 @@ from autopeft.training.pack import Job, Pack
 from autopeft.training.pack_load import Load, load_of
 from autopeft.training.planner import Planner
 from autopeft.training.trunk_cache import TrunkCache
-from autopeft.types import (
-    Backbone,
-    Configuration,
-    Measured,
-    Outcome,
-    PeftModule,
-    Task,
-)
+from autopeft.types import Backbone, Configuration, Measured, Outcome, PeftModule, Task
 
 if TYPE_CHECKING:
     from autopeft.training.batches import Split
@@ -185,7 +178,15 @@ class Evaluator:
         measured = {**outcome.measurements, "seconds": seconds}
         if runs[0].paused.step == self.protocol.steps:
             measured |= {**self._scores(runs), **self._measured(configuration)}
+            measured |= self._shipped(configuration, runs[0])
         return Evaluation(replace(outcome, measurements=measured), runs)
+
+    def _shipped(self, configuration: Configuration, run: Trained) -> dict[str, Measured]:
+        """Parameters of what is exported, where a method has changed them."""
+        if not shipping.changes(configuration, self.modules):
+            return {}
+        found, _ = shipping.shipped(configuration, run.paused.tensors, self.modules)
+        return {"shipped": Measured(budget.count(found, self.backbone, self.modules).parameters)}
 
     def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
         metric = self.task.metrics[self.metric]

@@ -14,6 +14,7 @@ from autopeft import adapter_file, catalog, checkpoint
 from autopeft.adapter_file import Adapter, Base
 from autopeft.discovery import discover
 from autopeft.errors import UsageError
+from autopeft.shipping import shipped
 from autopeft.types import Configuration
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def load(
     _check_bare(model)
     _check_base(model, adapter)
     attach(model, adapter.configuration, head=adapter.head)
-    _pack(model).restore(0, tensors)
+    pack_of(model).restore(0, tensors)
     _describe(model, adapter)
     return model.to(device or next(model.parameters()).device).eval()
 
@@ -103,6 +104,8 @@ def save(
 ) -> list[Path]:
     """Write the adapter of a model that `attach` or `load` gave, for `load`; gives the files.
 
+    What a training-time method has moved or cut is written as the plain LoRA that it has become.
+
     Args:
         model: the model.
         folder: where to; made when missing.
@@ -112,7 +115,7 @@ def save(
     Raises:
         UsageError: the model has no adapter of AutoPEFT.
     """
-    pack = _pack(model)
+    pack = pack_of(model)
     config: Any = model.config
     head = pack.head.paths
     base = Base(
@@ -123,8 +126,9 @@ def save(
         digests=adapter_file.digests(model, head, pack),
     )
     names = tuple(config.id2label[i] for i in range(base.outputs)) if base.outputs > 1 else ()
-    adapter = Adapter(base, pack.jobs[0].configuration, head, names, dict(about or {}))
-    return adapter_file.write(Path(folder), adapter, pack.export(0))
+    configuration, tensors = shipped(pack.jobs[0].configuration, pack.export(0), pack.types)
+    adapter = Adapter(base, configuration, head, names, dict(about or {}))
+    return adapter_file.write(Path(folder), adapter, tensors)
 
 
 def place_of(source: str) -> str:
@@ -186,7 +190,8 @@ def _describe(model: Any, adapter: Adapter) -> None:
         model.config.label2id = {name: i for i, name in enumerate(adapter.classes)}
 
 
-def _pack(model: torch.nn.Module) -> Pack:
+def pack_of(model: torch.nn.Module) -> Pack:
+    """The adapter of a model that `attach` or `load` gave; UsageError when it has none."""
     pack: Pack | None = getattr(model, ATTRIBUTE, None)
     if pack is None:
         raise UsageError("the model has no adapter of AutoPEFT", hint="see `autopeft.attach`")

@@ -288,8 +288,8 @@ class Outcome:
 
     configuration: Configuration
     measurements: Mapping[str, Measured]
-    """`score`, `trainable`, `published`, `frozen`, `head`, `memory_predicted`, `memory_measured`,
-    `train_loss`, ...; counts in parameters, memory in bytes, score as a fraction."""
+    """`score`, `trainable`, `published`, `shipped`, `frozen`, `head`, `memory_predicted`,
+    `memory_measured`, `train_loss`, ...; counts in parameters, memory in bytes, a score in 0..1."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """metric, split, rows, seeds, steps, batch, length, device, dtype, seconds, pack, ..."""
 

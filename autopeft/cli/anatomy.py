@@ -55,6 +55,9 @@ def _parameters(results: Results, trial: TrialRecord) -> str:
         return ""
     share = quantity(100 * exact / results.backbone.parameters, "%")
     words = f"{count_text(exact)}, {share} of {count_text(results.backbone.parameters)}"
+    shipped = _number(trial, "shipped")
+    if not math.isnan(shipped):
+        return f"{words} while training; {count_text(shipped)} in what is exported"
     same = math.isnan(published) or published == exact
     return words if same else f"{words}; {count_text(published)} as the papers count them"
 

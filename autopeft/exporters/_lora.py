@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autopeft import shipping
 from autopeft.bundle import Bundle
 from autopeft.types import Configuration, PeftModule, Placement
 
@@ -20,6 +22,14 @@ PREFIX = "base_model.model."
 def placed(configuration: Configuration, modules: Mapping[str, PeftModule]) -> list[Placement]:
     """What is really there: a module of size 0 is not."""
     return [p for p in configuration.placements if p.settings[modules[p.module].size]]
+
+
+def as_shipped(bundle: Bundle) -> Bundle:
+    """The bundle with the plain LoRA that its training-time methods have made."""
+    modules = bundle.workbench.modules
+    configuration, trained = shipping.shipped(bundle.trial.configuration, bundle.trained, modules)
+    trial = replace(bundle.trial, configuration=configuration)
+    return replace(bundle, trial=trial, trained=trained)
 
 
 def only_lora(configuration: Configuration, modules: Mapping[str, PeftModule]) -> bool:
@@ -73,6 +83,8 @@ def _most_common(values: Iterable[float]) -> float:
 
 
 def _whole(value: float) -> float:
+    """Without what is lost when an alpha is divided by a rank and multiplied again."""
+    value = round(value, 9)
     return int(value) if value.is_integer() else value
 
 

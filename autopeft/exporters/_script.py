@@ -11,7 +11,7 @@ from typing import Any
 from autopeft.bundle import Bundle
 from autopeft.exporters import _lora
 from autopeft.loading import place_of
-from autopeft.types import Measured
+from autopeft.types import Measured, PeftModule
 
 WIDTH = 100
 """Longest line of the script."""
@@ -50,6 +50,16 @@ OWN_BUILD = """\
     if INITIAL.exists():
         model.autopeft.restore(0, load_file(INITIAL))"""
 
+PLAIN_STEPS = {"max_norm": "CLIP,", "methods": ""}
+METHOD_STEPS = {
+    "max_norm": "0.0 if full is None else CLIP,  # the methods clip what they have seen",
+    "methods": """\
+    if full is None:
+        acting = autopeft.methods(model, optimiser, steps=STEPS, clip=CLIP)
+        trainer.add_callback(acting)
+""",
+}
+
 
 def text(bundle: Bundle) -> str:
     """The script."""
@@ -77,10 +87,15 @@ def _wording(bundle: Bundle) -> dict[str, Any]:
 
 
 def _what(bundle: Bundle) -> str:
+    labels = sorted({piece.label for piece in _types(bundle)})
+    return " and ".join([", ".join(labels), "a new head"] if labels else ["a new head"])
+
+
+def _types(bundle: Bundle) -> list[PeftModule]:
+    """The type of every module that is really there."""
     modules = bundle.workbench.modules
     placed = _lora.placed(bundle.trial.configuration, modules)
-    labels = sorted({modules[placement.module].label for placement in placed})
-    return " and ".join([", ".join(labels), "a new head"] if labels else ["a new head"])
+    return [modules[placement.module] for placement in placed]
 
 
 def _data(bundle: Bundle) -> dict[str, Any]:
@@ -146,11 +161,14 @@ def _adapter(bundle: Bundle) -> dict[str, str]:
             "adapter": _call("LORA = LoraConfig(", _lora.arguments(bundle)),
             "build": PEFT_BUILD_FLOAT if narrow else PEFT_BUILD,
             "save": "model.save_pretrained(ADAPTER, save_embedding_layers=False)",
+            **PLAIN_STEPS,
         }
+    acting = any(piece.method for piece in _types(bundle))
     return {
         "adapter": literal("HEAD = ", bundle.workbench.checkpoint.head),
         "build": OWN_BUILD.format(seed=bundle.seed),
         "save": "autopeft.save(model, ADAPTER)",
+        **(METHOD_STEPS if acting else PLAIN_STEPS),
     }
 
 

@@ -1,6 +1,7 @@
 """An adapter to load: of Hugging Face peft where it is LoRA alone, else of AutoPEFT's own form.
 
-Mixtures of modules, and a trained head without any module, have no form in peft.
+Mixtures of modules, and a trained head without any module, have no form in peft. What a method has
+cut or grown in training is written as the plain LoRA that it has become.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def write(bundle: Bundle, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     model = _check.fresh(bundle)
     reference = _check.expected(bundle, model, bundle.trained)
+    bundle = _lora.as_shipped(bundle)
     if _lora.only_lora(bundle.trial.configuration, bundle.workbench.modules):
         files = _write_peft(bundle, model, folder)
         loaded = _load_peft(_check.fresh(bundle), folder)

@@ -111,6 +111,36 @@ def test_each_role_alone_in_one_layer(bench: Bench, architecture: str, tmp_path:
         assert (config["r"], config["lora_alpha"], config["rank_pattern"]) == (2, 4, {})
 
 
+@pytest.mark.parametrize("method", ["adalora", "dsl", "increlora", "triadapt"])
+def test_a_training_time_method_becomes_a_plain_lora(
+    bench: Bench, method: str, tmp_path: Path
+) -> None:
+    made = bench("bert")
+    placements = tiny_bundle.placed(made, method, [4, 6])
+    config = exported(tiny_bundle.bundle(made, placements), tmp_path / "out")
+    ranks = [pattern(config["rank_pattern"], p, config["r"]) for p in config["target_modules"]]
+    alphas = [
+        pattern(config["alpha_pattern"], path, config["lora_alpha"])
+        for path in config["target_modules"]
+    ]
+    assert sum(ranks) == 5 * len(placements) // 2
+    if method in ("increlora", "triadapt"):
+        assert set(alphas) == {16}
+    else:
+        assert alphas == [2 * rank for rank in ranks]
+
+
+def test_a_method_beside_other_modules_is_loaded_by_autopeft(bench: Bench, tmp_path: Path) -> None:
+    made = bench("bert")
+    both = [*tiny_bundle.placed(made, "adalora", [3]), *tiny_bundle.placed(made, "lora", [1])]
+    bundle = tiny_bundle.bundle(made, [*both, *tiny_bundle.placed(made, "prefix", [2])])
+    EXPORTER.write(bundle, tmp_path)
+    model = autopeft.load(tmp_path)
+    torch.testing.assert_close(logits(bundle, model), logits(bundle), rtol=1e-4, atol=1e-5)
+    written = json.loads((tmp_path / "autopeft.json").read_text())["configuration"]["placements"]
+    assert {placement["module"] for placement in written} == {"lora", "prefix"}
+
+
 def test_a_rank_of_zero_is_left_out(bench: Bench, tmp_path: Path) -> None:
     made = bench("bert")
     bundle = tiny_bundle.bundle(made, tiny_bundle.placed(made, "lora", [0, 0, 0, 1, 0, 0]))

@@ -1,16 +1,17 @@
 """Allocators of ranks against uniform LoRA and a search, on real tasks under one protocol.
 
     python -m tests.benchmarks.allocators [--task trec] [--budget 0.1 --budget 0.3]
-        [--method spt --method ist] [--seeds 3] [--steps 50] [--length 64]
+        [--method spt --method ist] [--module adalora] [--seeds 3] [--steps 50] [--length 64]
         [--study trec=STUDY] [--output FILE] [--plot FILE]
 
 Every method scores the sites once, on search-train, and its own allocator places LoRA within each
 budget. Everything is then trained from the same seeds with the same learning rate and data order
-and scored on the report split, which nothing was chosen by. Beside them: the same rank on query and
-value, the same rank on every linear, the head alone, and the configuration that a finished study
-recommends, with its own learning rate. Printed: score with its standard error over rows and seeds,
-parameters while training and as shipped, predicted memory, and the CPU seconds of scoring and of
-training.
+and scored on the report split, which nothing was chosen by. Methods that move ranks while they
+train hold twice the uniform rank and ship what the budget allows. Beside them: the same rank on
+query and value, the same rank on every linear, the head alone, and the configuration that a
+finished study recommends, with its own learning rate. What the output file holds is not trained
+again. Printed: score with its standard error over rows and seeds, parameters while training and as
+shipped, predicted memory, and the CPU seconds of scoring and of training.
 """
 
 from __future__ import annotations
@@ -34,12 +35,14 @@ from autopeft.baselines import baselines
 from autopeft.evaluate import Evaluator
 from autopeft.recommendation import recommended
 from autopeft.settings import Settings
-from autopeft.types import Configuration, Scores
+from autopeft.types import Configuration, Placement, Scores
 from autopeft.workbench import Workbench
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 TASKS = ("rte", "mrpc", "trec", "boolq")
 METHODS = ("spt", "fisher", "ist", "diffora", "dylora", "adalora", "eva", "light_peft")
+MODULES = ("adalora", "increlora", "triadapt", "dsl")
+"""Module types that move ranks while they train."""
 RATE = 3e-3
 PACK = 8
 
@@ -59,17 +62,18 @@ class Arm:
 def arms(bench: Workbench, options: argparse.Namespace, study: Path | None) -> Iterator[Arm]:
     """What is trained: head, uniform LoRA, allocations, and what a study found."""
     scored = {}
-    for method in options.method or METHODS:
-        started = time.process_time()
-        scored[method] = importance_scores.score_sites(bench, method), started, time.process_time()
+    for method in METHODS if options.method is None else options.method:
+        begun = time.process_time()
+        scored[method] = importance_scores.score_sites(bench, method), begun, time.process_time()
     yield Arm("head only", 0.0, Configuration((), RATE), 0.0)
     for percent in options.budget or (0.1, 0.3):
         limit = int(percent / 100 * bench.backbone.parameters)
         defaults = baselines(bench.backbone, bench.modules, limit=limit)
         label = next(d for d in defaults if d.label.endswith("on q,v"))
         yield Arm(label.label, percent, label.configuration, 0.0)
-        any_scores = next(iter(scored.values()))[0]
-        yield _allocated("uniform", any_scores, bench, percent, {"by": "uniform"})
+        uniform = _allocated("uniform", Scores("spt", {}, {}), bench, percent, {"by": "uniform"})
+        yield uniform
+        yield from _moving(bench, uniform, options)
         for method, (scores, begun, done) in scored.items():
             arm = _allocated(method, scores, bench, percent, {})
             yield dataclasses.replace(arm, seconds=done - begun)
@@ -78,6 +82,18 @@ def arms(bench: Workbench, options: argparse.Namespace, study: Path | None) -> I
         trial = recommended(found)
         assert trial is not None
         yield Arm("search", float(found.info["budget_percent"]), trial.configuration, 0.0)
+
+
+def _moving(bench: Workbench, uniform: Arm, options: argparse.Namespace) -> Iterator[Arm]:
+    """Methods that move ranks in training, from twice the uniform rank to the uniform one."""
+    placed = uniform.configuration.placements
+    if any(p.settings["rank"] != placed[0].settings["rank"] for p in placed):
+        return
+    for name in MODULES if options.module is None else options.module:
+        settings = {**bench.modules[name].defaults, "rank": 2 * int(placed[0].settings["rank"])}
+        held = tuple(Placement(p.site, name, {**settings, "live": 0.5}) for p in placed)
+        label = f"{name} in training"
+        yield Arm(label, uniform.percent, Configuration(held, RATE), 0.0)
 
 
 def _allocated(
@@ -124,6 +140,8 @@ def rows(
         values = [metric.value(p, labels) for p in ended]
         examples = statistics.fmean(metric.error(p, labels) for p in ended) if ended else np.nan
         spread = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+        before = bench.evaluator.before_training(arm.configuration).measurements
+        memory = before.get("memory_predicted")
         count = budget.count(arm.configuration, bench.backbone, bench.modules)
         yield {
             "task": task,
@@ -135,35 +153,40 @@ def rows(
             "seeds": len(values),
             "resident": count.parameters,
             "shipped": count.published,
-            "memory": bench.evaluator.memory.predict(arm.configuration),
+            "memory": None if memory is None else memory.value,
             "scoring_seconds": arm.seconds,
             "training_seconds": seconds[index],
         }
 
 
-def compare(task: str, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Every arm on one task."""
+def compare(
+    task: str, options: argparse.Namespace, known: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every arm on one task that is not known yet."""
     study = dict(pair.split("=", 1) for pair in options.study or ()).get(task)
     settings = Settings(
         dataset=str(options.data / task),
         steps=options.steps,
         length=options.length,
         pack=PACK,
+        objectives=("accuracy", "trainable_parameters"),
         offline=True,
     )
     bench = workbench.build(settings)
-    compared = list(arms(bench, options, Path(study) if study else None))
+    done = {(row["task"], row["arm"], row["budget_percent"]) for row in known}
+    found = arms(bench, options, Path(study) if study else None)
+    compared = [arm for arm in found if (task, arm.name, arm.percent) not in done]
     return list(rows(bench, task, compared, options))
 
 
 def text(row: dict[str, Any]) -> str:
     """One line."""
+    memory = "" if row["memory"] is None else f"{row['memory'] / 1e6:.0f} MB, "
     score = "diverged" if row["score"] is None else f"{100 * row['score']:5.1f}"
     return (
         f"{row['task']:6s} {row['budget_percent']:4.1f} %  {row['arm']:20s} {score} "
         f"+- {100 * row['error']:.1f}  {row['resident']:7,} while training, {row['shipped']:7,} "
-        f"shipped, {row['memory'] / 1e6:.0f} MB, {row['scoring_seconds']:.0f} + "
-        f"{row['training_seconds']:.0f} s CPU"
+        f"shipped, {memory}{row['scoring_seconds']:.0f} + {row['training_seconds']:.0f} s CPU"
     )
 
 
@@ -200,6 +223,7 @@ def main() -> None:
     parser.add_argument("--task", action="append")
     parser.add_argument("--budget", action="append", type=float, help="percent of the backbone")
     parser.add_argument("--method", action="append", help=", ".join(catalog.importance.names()))
+    parser.add_argument("--module", action="append", help=", ".join(MODULES))
     parser.add_argument("--study", action="append", help="TASK=PATH of a finished study")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=50)
@@ -215,8 +239,10 @@ def main() -> None:
         "split": "report",
     }
     found: list[dict[str, Any]] = []
+    if options.output and options.output.exists():
+        found = json.loads(options.output.read_text())["rows"]
     for task in options.task or TASKS:
-        found += compare(task, options)
+        found += compare(task, options, found)
         print("\n".join(text(row) for row in found if row["task"] == task), flush=True)
         if options.output:
             document = json.dumps({"about": about, "rows": found}, indent=1)

@@ -7,6 +7,7 @@ Every sampler searches every problem with every seed, with and without our initi
 counts is the share of the true front's hypervolume that the true (noiseless) values of everything
 tried so far reach after a quarter, a half and all of the trials; how many trials reach what random
 and what the best other sampler reach in all; and the CPU seconds per suggestion after the design.
+Searches that the output file already holds are not run again.
 """
 
 from __future__ import annotations
@@ -87,13 +88,17 @@ def _entry(name: str, sampler: str, seed: int, options: argparse.Namespace) -> d
     return {"problem": name, "sampler": sampler, "seed": seed, **found}
 
 
-def compete(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Every search, as they finish in order."""
+def compete(
+    options: argparse.Namespace, known: Sequence[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Every search that is not known yet, as they finish in order."""
+    done = {(entry["problem"], entry["sampler"], entry["seed"]) for entry in known}
     jobs = [
         (problem, sampler, seed, options)
         for problem in options.problem
-        for sampler in options.sampler
         for seed in range(options.first_seed, options.first_seed + options.seeds)
+        for sampler in options.sampler
+        if (problem, sampler, seed) not in done
     ]
     if options.processes == 1:
         yield from (_entry(*job) for job in jobs)
@@ -122,6 +127,20 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def stored(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The searches of an earlier run with the same trials and batches; none without a file."""
+    if not options.output or not options.output.exists():
+        return []
+    rows = json.loads(options.output.read_text())
+    for name in ("trials", "batch"):
+        if rows["about"][name] != getattr(options, name):
+            raise ValueError(
+                f"`{options.output}` was measured with other {name}: name another file"
+            )
+    found: list[dict[str, Any]] = rows["runs"]
+    return found
+
+
 def write(found: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:
     """Everything so far as JSON."""
     runs = [{**entry, "shares": [round(share, 4) for share in entry["shares"]]} for entry in found]
@@ -148,10 +167,11 @@ def main() -> None:
     options.problem = options.problem or list(contests.DEFAULT)
     quick = [name for name in RIVALS if name != "saas"]
     options.sampler = options.sampler or [*quick, *(f"{name}{DESIGNED}" for name in quick)]
-    found = []
-    for entry in compete(options):
+    found = stored(options)
+    for entry in compete(options, tuple(found)):
         found.append(entry)
-        print(f"{entry['problem']} {entry['sampler']} {entry['seed']}: {entry['shares'][-1]:.3f}")
+        last = f"{entry['shares'][-1]:.3f}"
+        print(f"{entry['problem']} {entry['sampler']} {entry['seed']}: {last}", flush=True)
         if options.output:
             write(found, options)
     print(table(summary(found)))

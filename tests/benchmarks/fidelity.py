@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from autopeft import pareto
 from autopeft.promotion import Early
+from autopeft.types import Direction
 from tests.benchmarks.contest import hypervolume
 from tests.benchmarks.rungs import Rule, Training, rules
 from tests.benchmarks.table.build import FOLDER, SPACES, TASKS
@@ -81,6 +83,13 @@ def reached(kept: Sequence[Training], everything: Sequence[Training]) -> float:
     return volumes[0] / volumes[1]
 
 
+def front_share(everything: Sequence[Training]) -> float:
+    """Share of the trainings that are on the true front: less cannot be trained to the end."""
+    rows = [(t.truth, *t.costs) for t in everything]
+    directions: list[Direction] = ["maximize", *("minimize" for _ in rows[0][1:])]
+    return len(pareto.front(rows, directions)) / len(rows)
+
+
 def measure(found: Sequence[Sequence[Training]], rule: Rule, options: Any) -> dict[str, float]:
     """Medians over repeats in random orders, the seeds in turn."""
     steps, shares = [], []
@@ -117,8 +126,9 @@ def main() -> None:
             mine = trainings(table, space, memory=options.memory)
             for name, rule in rules(options.keep or KEEPS).items() if mine else ():
                 row = measure(mine, rule, options)
-                found.append({"task": task, "space": space, "rule": name, **row})
-                print(json.dumps(found[-1] | {"trainings": len(mine[0])}))
+                size = {"trainings": len(mine[0]), "front": round(front_share(mine[0]), 3)}
+                found.append({"task": task, "space": space, "rule": name, **row, **size})
+                print(json.dumps(found[-1]))
     if options.output:
         about = {"batch": options.batch, "repeats": options.repeats, "memory": options.memory}
         options.output.write_text(json.dumps({"about": about, "rows": found}, indent=1) + "\n")

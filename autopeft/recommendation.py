@@ -39,12 +39,12 @@ def confirmed(results: Results) -> list[str]:
     unit = "points" if first.unit == "%" else first.unit
     sentences = []
     for number, (value, error) in (facts.get("differences") or {}).items():
-        words = "better" if sign * value >= 0 else "worse"
+        words = "better by" if sign * value > 0 else "worse by" if value else "equal,"
         size = measured(Measured(abs(value), error), unit)
         doubt = ", which may be chance" if abs(value) < SURE * error else ""
         name = results.trial(int(number)).default
         sentences.append(
             f"recommended trial {facts['trial']} against {name} (trial {number}) on the report "
-            f"split: {words} by {size}{doubt}"
+            f"split: {words} {size}{doubt}"
         )
     return sentences

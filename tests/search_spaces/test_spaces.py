@@ -52,3 +52,7 @@ class TestImportance(_Tiny):
 
 class TestEverything(_Tiny):
     name = "everything"
+
+
+class TestMoving(_Tiny):
+    name = "moving"

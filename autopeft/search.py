@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,33 +11,19 @@ from autopeft import about, catalog, confirming, journal, results
 from autopeft.baselines import baselines
 from autopeft.confirmation import LEAST_SEEDS
 from autopeft.confirming import Confirming
-from autopeft.design import design, with_design
 from autopeft.errors import StudyError
-from autopeft.importance_scores import to_json
 from autopeft.ledger import Ledger
-from autopeft.optimiser.problem import Problem
-from autopeft.problem import (
-    DESIGN_METHODS,
-    Importance,
-    chosen_objectives,
-    expanded,
-    importance,
-    limits_of,
-    problem_of,
-)
+from autopeft.outline import Outline, outline
+from autopeft.problem import chosen_objectives
 from autopeft.progress import Progress
 from autopeft.rounds import Rounds
 from autopeft.rung_training import RungTraining
 from autopeft.settings import TRIALS, Settings
-from autopeft.space import Space
-from autopeft.transfer import Lesson, lesson_of, seeds, warm_start
-from autopeft.types import Objective, Results
+from autopeft.types import Results
 from autopeft.workbench import Workbench, build
-from autopeft.worth import Worth
 
 BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
-LESSON = "warm_start"
 DOUBTFUL = 8
 """A search confirms, besides its front and the defaults, one doubtful trial for so many trials."""
 
@@ -65,36 +50,22 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         if ledger is not None:
             about.check_digests(ledger.about, {"space": spec.digest}, str(path))
         bench = build(settings, note=progress.note)
-        found = importance(bench, spec, ledger, progress.note)
-        limits = limits_of(bench)
-        space = expanded(bench, spec, found, limits)
-        lesson = _lesson(settings, ledger)
-        prior = warm_start(lesson, bench.backbone, bench.modules) if lesson else None
-        bare = problem_of(bench, space, objectives, limits, importance=found, prior=prior)
-        progress.note("laying out the first configurations")
-        plan = design(
-            bare,
-            bench.backbone,
-            limit=limits.parameters,
-            importance={name: found[name] for name in DESIGN_METHODS},
-            seeds=seeds(lesson, bench.backbone) if lesson else (),
-        )
+        plan = outline(bench, spec, objectives, ledger=ledger, note=progress.note)
         if ledger is None:
-            ledger = _create(path, bench, space, objectives, stack)
-            _remember(ledger, found, bare, command)
-            if lesson:
-                ledger.remember(LESSON, lesson.to_json())
+            ledger = _create(path, bench, plan, stack)
+            ledger.remember("command", command)
         else:
             now = {"data": bench.data.digest, "model": bench.checkpoint.digest}
             about.check_digests(ledger.about, now, str(path))
         if ledger.recall("validation_labels") is None:
             ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
+        space = plan.problem.space
         progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
         progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
         training = RungTraining(
             evaluator=bench.evaluator,
             ledger=ledger,
-            problem=with_design(bare, plan),
+            problem=plan.problem,
             objectives=objectives,
             progress=progress,
             total=settings.trials or TRIALS[bench.checkpoint.device.type],
@@ -104,9 +75,9 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         rounds = Rounds(
             settings=settings,
             ledger=ledger,
-            problem=training.problem,
-            design=plan,
-            defaults=baselines(bench.backbone, bench.modules, limit=limits.parameters),
+            problem=plan.problem,
+            design=plan.design,
+            defaults=baselines(bench.backbone, bench.modules, limit=plan.allowed),
             progress=progress,
             build=sampler.build,
             training=training,
@@ -141,35 +112,13 @@ def _existing(path: Path, settings: Settings, stack: ExitStack) -> Ledger | None
     return ledger
 
 
-def _lesson(settings: Settings, ledger: Ledger | None) -> Lesson | None:
-    """What an earlier study teaches; as it was when this one began."""
-    stored = ledger.recall(LESSON) if ledger else None
-    if stored is not None:
-        return Lesson.from_json(stored)
-    return lesson_of(results.snapshot(Path(settings.warm_start))) if settings.warm_start else None
-
-
-def _create(
-    path: Path,
-    bench: Workbench,
-    space: Space,
-    objectives: Mapping[str, Objective],
-    stack: ExitStack,
-) -> Ledger:
+def _create(path: Path, bench: Workbench, plan: Outline, stack: ExitStack) -> Ledger:
     batch = BATCH[bench.checkpoint.device.type]
-    facts = about.describe(bench, space, objectives, batch=batch)
-    ledger = Ledger.create(path, {n: o.direction for n, o in objectives.items()}, facts)
+    facts = about.describe(bench, plan.problem.space, plan.objectives, batch=batch)
+    ledger = Ledger.create(path, {n: o.direction for n, o in plan.objectives.items()}, facts)
     stack.enter_context(journal.locked(path))
+    plan.remember(ledger)
     return ledger
-
-
-def _remember(ledger: Ledger, found: Importance, problem: Problem, command: str) -> None:
-    """Keep what a later run of the same search must not work out anew."""
-    for name, scores in found.items():
-        ledger.remember(f"importance:{name}", to_json(scores))
-    if isinstance(problem.worth, Worth):
-        ledger.remember("worth", problem.worth.to_json())
-    ledger.remember("command", command)
 
 
 def _how(bench: Workbench) -> str:

@@ -70,7 +70,7 @@ LEVELS = (
     LEAVES,
     {"export", "importance_comparison", "problem", "results", "transfer"},
     {"confirming", "exporting", "rung_training"},
-    {"rounds"},
+    {"outline", "rounds"},
     {"search"},
     {"cli"},
 )

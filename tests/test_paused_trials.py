@@ -18,7 +18,8 @@ def run(seed: int, step: int = 30) -> Trained:
     tensors = {"head:weight": torch.full((2, 3), float(seed)), "0.mlp:lora:a": torch.ones(3, 1)}
     moments = {m: {k: t * (i + 2) for k, t in tensors.items()} for i, m in enumerate(MOMENTS)}
     rungs = (Rung(10, 0.9, torch.tensor([1, 0])), Rung(step, 0.5, torch.tensor([1, 1])))
-    return Trained(rungs, True, Paused(step, tensors, moments), 1.5, 4)
+    memory = {"0.mlp:lora:kept": torch.tensor([True, False]), "0.mlp:lora:born": torch.ones(2)}
+    return Trained(rungs, True, Paused(step, tensors, moments, memory), 1.5, 4)
 
 
 @pytest.fixture
@@ -44,6 +45,9 @@ def test_another_process_finds_what_was_kept(study: Path) -> None:
                 assert mine.paused.moments[moment][name].equal(
                     expected.paused.moments[moment][name]
                 )
+        for name, tensor in expected.paused.memory.items():
+            assert mine.paused.memory[name].equal(tensor)
+            assert mine.paused.memory[name].dtype == tensor.dtype
     assert notes == []
 
 

@@ -1,0 +1,58 @@
+"""A search over methods that move their ranks while they train, interrupted between the rungs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autopeft import exporting, results, search, weights
+from autopeft.errors import Interrupted
+from autopeft.types import Results, TrialRecord
+from tests import tiny_bundle
+from tests.listener import Listener
+
+
+class Impatient(Listener):
+    """Stops after the fourth pack: some trials are at the first rung by then."""
+
+    packs = 0
+
+    def stop_requested(self) -> bool:
+        self.packs += 1
+        return self.packs == 4
+
+
+def module_of(trial: TrialRecord) -> str:
+    return next((p.module for p in trial.configuration.placements), "")
+
+
+def moved(found: Results) -> list[TrialRecord]:
+    return [t for t in found.trials if module_of(t) in ("adalora", "dsl", "increlora")]
+
+
+def test_methods_compete_and_an_interruption_changes_nothing(tmp_path: Path) -> None:
+    place = tiny_bundle.material(tmp_path)
+    options = {"space": "moving", "sampler": "random", "trials": 12, "steps": 8, "budget": 40.0}
+    given = tiny_bundle.settings(place, **options)
+    whole = search.run(given, tmp_path / "whole.journal", Listener())
+    assert len({module_of(trial) for trial in moved(whole)}) >= 2
+    for trial in moved(whole):
+        counted = {name: found.value for name, found in trial.measurements.items()}
+        assert 0 < counted["shipped"] < counted["trainable"]
+        assert counted["memory_predicted"] > 0
+        assert trial.objectives["trainable_parameters"].value > 0
+    for trial in whole.trials:
+        assert ("shipped" in trial.measurements) == (trial in moved(whole))
+    path = tmp_path / "s.journal"
+    with pytest.raises(Interrupted):
+        search.run(given, path, Impatient())
+    assert any(weights.folder(path).glob("paused-*"))
+    found = search.run(given, path, Listener())
+    assert [t.digest for t in found.trials] == [t.digest for t in whole.trials]
+    for mine, theirs in zip(found.trials, whole.trials, strict=True):
+        assert mine.measurements["score"] == theirs.measurements["score"]
+        assert mine.measurements.get("shipped") == theirs.measurements.get("shipped")
+    chosen = moved(results.snapshot(path))[0]
+    exporting.export(path, str(chosen.number), "peft", tmp_path / "out")
+    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()

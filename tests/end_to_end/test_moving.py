@@ -12,15 +12,26 @@ from autopeft.types import Results, TrialRecord
 from tests import tiny_bundle
 from tests.listener import Listener
 
+SPACE = """\
+name: mine
+modules: {adalora: {live: 0.5}, increlora: {live: 0.5}, dsl: {live: 0.5}}
+dimensions:
+  method: {choice: [adalora, increlora, dsl]}
+  adalora.rank: {choice: [0, 2, 4], when: {method: adalora}}
+  increlora.rank: {choice: [0, 2, 4], when: {method: increlora}}
+  dsl.rank: {choice: [0, 2, 4], when: {method: dsl}}
+  learning_rate: {float: [1.0e-3, 6.0e-3], log: true}
+"""
+
 
 class Impatient(Listener):
-    """Stops after the fourth pack: some trials are at the first rung by then."""
+    """Stops after the second pack: some trials are at the first rung by then."""
 
     packs = 0
 
     def stop_requested(self) -> bool:
         self.packs += 1
-        return self.packs == 4
+        return self.packs == 2
 
 
 def module_of(trial: TrialRecord) -> str:
@@ -33,7 +44,14 @@ def moved(found: Results) -> list[TrialRecord]:
 
 def test_methods_compete_and_an_interruption_changes_nothing(tmp_path: Path) -> None:
     place = tiny_bundle.material(tmp_path)
-    options = {"space": "moving", "sampler": "random", "trials": 12, "steps": 8, "budget": 40.0}
+    (tmp_path / "mine.yaml").write_text(SPACE)
+    options = {
+        "space": str(tmp_path / "mine.yaml"),
+        "sampler": "random",
+        "trials": 8,
+        "steps": 8,
+        "budget": 90.0,
+    }
     given = tiny_bundle.settings(place, **options)
     whole = search.run(given, tmp_path / "whole.journal", Listener())
     assert len({module_of(trial) for trial in moved(whole)}) >= 2

@@ -53,8 +53,12 @@ class Prices:
     def total(self, layers: Sequence[int], parts: NDArray[np.float64]) -> list[Price]:
         """Prices of configurations; `parts` has shape m x layers x 3."""
         trained, published = parts[:, :, 0].sum(axis=1), parts[:, :, 1].sum(axis=1)
-        needed = self._memory(layers, parts[:, :, 2]) if self._weighs else [0] * len(parts)
-        rows = zip(trained.tolist(), published.tolist(), needed, strict=True)
+        needed = np.zeros(len(parts), dtype=np.int64)
+        # Over the budget the memory decides nothing, and a new content takes long to predict.
+        within = (trained > 0) & (trained <= self._limits[0])
+        if self._weighs and within.any():
+            needed[within] = self._memory(layers, parts[within, :, 2])
+        rows = zip(trained.tolist(), published.tolist(), needed.tolist(), strict=True)
         return [self._price(*map(round, row)) for row in rows]
 
     def _price(self, trained: int, published: int, needed: int) -> Price:

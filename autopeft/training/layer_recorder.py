@@ -1,4 +1,4 @@
-"""Recordings of single layers without data, ."""
+"""Recordings of what one step allocates in single layers, made without data."""
 
 from __future__ import annotations
 

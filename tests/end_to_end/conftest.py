@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from autopeft.training.layer_recorder import Recorder
 
 PATIENCE = 120_000
 """Milliseconds; a loaded machine draws slowly, and no test is about speed."""
@@ -87,3 +89,25 @@ def axe() -> str:
     if not file.is_file():
         pytest.skip(f"no axe-core at {file}: unpack it there from `npm pack axe-core`")
     return file.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _recorded_once() -> Iterator[None]:
+    """Searches of the same tiny model share their recordings of layers, which take most of them."""
+    kept: dict[Hashable, Any] = {}
+
+    def remembered(record: Callable[..., Any]) -> Callable[..., Any]:
+        def recall(recorder: Recorder, *arguments: Any) -> Any:
+            config: Any = recorder.model.config
+            model = (config.to_json_string(), tuple(recorder.head), recorder.task.label)
+            key = (record.__name__, model, recorder.target, arguments)
+            if key not in kept:
+                kept[key] = record(recorder, *arguments)
+            return kept[key]
+
+        return recall
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("layer", "around"):
+            patch.setattr(Recorder, name, remembered(getattr(Recorder, name)))
+        yield

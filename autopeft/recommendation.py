@@ -41,10 +41,16 @@ def confirmed(results: Results) -> list[str]:
     for number, (value, error) in (facts.get("differences") or {}).items():
         words = "better by" if sign * value > 0 else "worse by" if value else "equal,"
         size = measured(Measured(abs(value), error), unit)
-        doubt = ", which may be chance" if abs(value) < SURE * error else ""
-        name = results.trial(int(number)).default
+        doubt = ", which may be chance" if 0 < abs(value) < SURE * error else ""
+        default = results.trial(int(number))
         sentences.append(
-            f"recommended trial {facts['trial']} against {name} (trial {number}) on the report "
-            f"split: {words} {size}{doubt}"
+            f"recommended trial {facts['trial']} against {default.default} (trial {number}) on the "
+            f"report split: {words} {size}{doubt}{_fewer(results.trial(facts['trial']), default)}"
         )
     return sentences
+
+
+def _fewer(trial: TrialRecord, default: TrialRecord) -> str:
+    """How many times fewer parameters, where it is more than a rounding."""
+    mine, other = (t.measurements["trainable"].value for t in (trial, default))
+    return f"; {other / mine:.1f} times fewer parameters" if 0 < 1.05 * mine < other else ""

@@ -61,7 +61,24 @@ def test_a_sure_difference_and_one_that_may_be_chance() -> None:
     assert "chance" not in sure
     (doubtful,) = confirmed(with_differences(-1.5, 1.0))
     assert "worse by 1.5" in doubtful
-    assert doubtful.endswith("which may be chance")
+    assert "which may be chance" in doubtful
+    (equal,) = confirmed(with_differences(0.0, 1.0))
+    assert "equal" in equal
+    assert "chance" not in equal
+
+
+def test_parameters_that_are_saved_are_counted() -> None:
+    """LoRA on q and v has 73,728 parameters, on all linears 331,776."""
+    plain = fixture.make()
+    small, large = plain.trial(0), plain.trial(1)
+    assert (small.measurements["trainable"].value, large.measurements["trainable"].value) == (
+        73_728,
+        331_776,
+    )
+    for trial, default, ending in ((0, 1, "; 4.5 times fewer parameters"), (1, 0, "points")):
+        facts = {"against_defaults": {"trial": trial, "differences": {str(default): [3.0, 1.0]}}}
+        found = dataclasses.replace(plain, info={**plain.info, "confirmation": facts})
+        assert confirmed(found)[0].endswith(ending)
 
 
 def test_what_was_not_confirmed_says_nothing() -> None:

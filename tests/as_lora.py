@@ -6,26 +6,16 @@ from typing import Any
 
 import torch
 
+from autopeft import shipping
 from autopeft.scoring import Scoring
-from autopeft.types import Configuration, Placement
 
 
 def check(scoring: Scoring, pack: Any, index: int = 0) -> list[int]:
-    """Its ranks by site, after asserting that both give the same logits within 1e-4."""
-    placed, tensors, ranks = [], {}, []
-    own = pack.jobs[index].configuration.placements
-    for placement in own:
-        piece = pack.types[placement.module]
-        layer = pack.layers[f"{placement.site}:{placement.module}".replace(".", "/")]
-        lora = piece.as_lora(placement.settings, layer.export(index))
-        rank = len(lora.A)
-        ranks.append(rank)
-        if rank:
-            settings = {"rank": rank, "scaling": lora.scaling}
-            placed.append(Placement(placement.site, "lora", settings))
-            tensors[f"{placement.site}:lora:A"] = lora.A
-            tensors[f"{placement.site}:lora:B"] = lora.B
-    plain = scoring.pack([Configuration(tuple(placed), 1e-3)])
+    """Its ranks by placement, after asserting that both give the same logits within 1e-4."""
+    trained = pack.jobs[index].configuration
+    configuration, tensors = shipping.shipped(trained, pack.export(index), pack.types)
+    assert {placement.module for placement in configuration.placements} == {"lora"}
+    plain = scoring.pack([configuration])
     plain.restore(0, tensors)
     batch = scoring.splits[0].batch(scoring.rows(1)[0])
     found = []
@@ -33,4 +23,5 @@ def check(scoring: Scoring, pack: Any, index: int = 0) -> list[int]:
         with one.attached(scoring.model), torch.no_grad():
             found.append(one.logits(scoring.model, batch)[k])
     torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-4)
-    return ranks
+    ranks = {p.site: int(p.settings["rank"]) for p in configuration.placements}
+    return [ranks.get(placement.site, 0) for placement in trained.placements]

@@ -9,21 +9,27 @@ counts from 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
 from autopeft import digest
 from autopeft.training.callback import Callback, Run
+from autopeft.training.lora import PackedLora
 from autopeft.training.pack import Pack
+
+
+class PackedDyLora(PackedLora):
+    """A LoRA that is trained at every rank up to its own."""
+
+    name = "dylora"
 
 
 class Cuts:
     """Cuts the LoRA of a pack to fewer ranks, and restores it; no weight is changed."""
 
-    def __init__(self, pack: Pack) -> None:
-        self.layers: list[Any] = list(pack.layers.values())
-        self.sites = [site.name for site in pack.sites.values()]
+    def __init__(self, pack: Pack, kind: type[PackedLora] = PackedLora) -> None:
+        """The layers of a class, which is the only one in the pack unless it is named."""
+        self.layers = [layer for layer in pack.layers.values() if isinstance(layer, kind)]
         self._full = [layer.factor for layer in self.layers]
 
     def to(self, ranks: torch.Tensor) -> None:
@@ -48,16 +54,20 @@ class Cuts:
 class DyLora(Callback):
     """Nested-rank training of a pack of LoRA; scoring between steps sees the full ranks."""
 
-    def __init__(self, ranks: Sequence[int] = ()) -> None:
-        """Draw from these ranks, or uniformly from 1 to the largest of each configuration."""
+    def __init__(self, ranks: Sequence[int] = (), kind: type[PackedLora] = PackedLora) -> None:
+        """Draw from these ranks, or uniformly from 1 to the largest of each configuration.
+
+        Cut the layers of that class only.
+        """
         self.ranks = tuple(ranks)
+        self.kind = kind
         self.drawn: list[int] = []
         """Rank of each configuration in the last step."""
         self._cuts: Cuts | None = None
 
     def before_step(self, run: Run, step: int) -> None:
         """Cut every configuration to a rank of its own draw, the same at all sites."""
-        self._cuts = self._cuts or Cuts(run.pack)
+        self._cuts = self._cuts or Cuts(run.pack, self.kind)
         largest = [max(layer.sizes[k] for layer in self._cuts.layers) for k in _each(run)]
         self.drawn = [self._draw(run.pack.jobs[k].seed, step, largest[k]) for k in _each(run)]
         self._cuts.to(torch.tensor(self.drawn).unsqueeze(1).expand(-1, len(self._cuts.layers)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 import torch
 
 from autopeft.callbacks.dylora import Cuts, DyLora
 from autopeft.training.callback import Callback, Run
 from autopeft.types import Configuration, Placement
-from tests import toy_task
+from tests import as_lora, toy_task
 
 RANK = 4
 
@@ -80,3 +82,27 @@ def test_ranks_to_draw_from_can_be_given() -> None:
     draws = Draws(dylora)
     scoring.train(scoring.pack([scoring.lora(RANK)]), callbacks=[dylora, draws])
     assert {ranks[0] for ranks in draws.seen} == {2, 4}
+
+
+def test_the_module_type_is_cut_in_training_and_nothing_else_is() -> None:
+    scoring = toy_task.scoring(["0.mlp.up"], steps=8, layers=1)
+    settings = {"rank": RANK, "scaling": 2.0}
+    placed = [
+        Placement(site.name, ("dylora", "lora")[index % 2], settings)
+        for index, site in enumerate(scoring.linears)
+    ]
+    pack = scoring.pack([Configuration(tuple(placed), 1e-2)])
+
+    class Witness(Callback):
+        used: ClassVar[dict[str, set[int]]] = {"dylora": set(), "lora": set()}
+
+        def after_backward(self, run: Run, step: int) -> None:
+            for key, layer in run.pack.layers.items():
+                gradient: Any = layer.B.grad
+                rank = int(gradient[0].any(0).sum())
+                self.used[key.partition(":")[2]].add(rank)
+
+    scoring.train(pack, callbacks=[Witness()])
+    assert Witness.used["lora"] == {RANK}
+    assert len(Witness.used["dylora"]) > 1
+    assert as_lora.check(scoring, pack) == [RANK] * len(placed)

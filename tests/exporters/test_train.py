@@ -99,11 +99,11 @@ def test_a_script_carries_training_time_methods(
 ) -> None:
     """All of them at once, each at sites of its own, and the LoRA that they end as."""
     made = tiny_bundle.bench(tmp_path, "bert", steps=STEPS)
-    names = ("adalora", "dsl", "increlora", "triadapt")
+    names = ("adalora", "dsl", "dylora", "increlora", "triadapt")
     placements = [
         placement
         for index, name in enumerate(names)
-        for placement in tiny_bundle.placed(made, name, [4])[index::4]
+        for placement in tiny_bundle.placed(made, name, [4])[index::5]
     ]
     bundle = tiny_bundle.bundle(made, placements)
     EXPORTER.write(bundle, tmp_path / "out")

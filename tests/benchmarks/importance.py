@@ -110,7 +110,7 @@ def compared(task: str, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean rank correlation of every method over the tasks, and the least of them."""
+    """Mean rank correlation of every method over the tasks it scored, and the least of them."""
     found = []
     for column in dict.fromkeys(row["truth"] for row in rows):
         for method in dict.fromkeys(row["method"] for row in rows):
@@ -134,7 +134,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    rows = [row for task in options.task or TASKS for row in compared(task, options.folder)]
+    trained = [task for task in TASKS if (options.folder / SPACE / f"{task}.parquet").exists()]
+    rows = [row for task in options.task or trained for row in compared(task, options.folder)]
     for row in rows:
         print(
             f"{row['task']:10s} {row['truth']:10s} {row['method']:11s} {row['spearman']:+.2f}"
@@ -143,7 +144,7 @@ def main() -> None:
     for row in means(rows):
         print(
             f"all tasks  {row['truth']:10s} {row['method']:11s} {row['mean']:+.2f}"
-            f"  (least {row['least']:+.2f})"
+            f"  (least {row['least']:+.2f}, {row['tasks']} tasks)"
         )
     if options.output:
         options.output.write_text(json.dumps({"rows": rows, "means": means(rows)}, indent=1) + "\n")

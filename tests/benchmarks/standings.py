@@ -95,7 +95,7 @@ def plot(found: Sequence[Entry], path: Path) -> None:
             if shares:
                 _line(axes, np.array(shares), sampler, color=f"C{index}")
     figure.supxlabel("trials")
-    figure.supylabel("share of the true front's hypervolume")
+    figure.supylabel("share of true hypervolume")
     figure.axes[0].legend(fontsize=7, frameon=False, loc="lower right")
     figure.savefig(path, dpi=120, metadata={"Software": None})
 

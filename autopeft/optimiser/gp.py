@@ -38,7 +38,7 @@ Fit = Callable[[Data], Surrogate | None]
 LEAST_OBSERVATIONS = 6
 """With fewer finished trials in the space there is nothing to model."""
 
-EVALUATIONS = 1_600
+EVALUATIONS = 1_200
 """Points that are looked at per suggestion."""
 
 

@@ -91,19 +91,21 @@ def axe() -> str:
     return file.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="package", autouse=True)
+RECORDINGS: dict[Hashable, Any] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _recorded_once() -> Iterator[None]:
     """Searches of the same tiny model share their recordings of layers, which take most of them."""
-    kept: dict[Hashable, Any] = {}
 
     def remembered(record: Callable[..., Any]) -> Callable[..., Any]:
         def recall(recorder: Recorder, *arguments: Any) -> Any:
             config: Any = recorder.model.config
             model = (config.to_json_string(), tuple(recorder.head), recorder.task.label)
             key = (record.__name__, model, recorder.target, arguments)
-            if key not in kept:
-                kept[key] = record(recorder, *arguments)
-            return kept[key]
+            if key not in RECORDINGS:
+                RECORDINGS[key] = record(recorder, *arguments)
+            return RECORDINGS[key]
 
         return recall
 

@@ -227,9 +227,10 @@ def test_padding_stays_zero() -> None:
     ]
     _, pack, _ = run(model, backbone, jobs)
     for layer in pack.layers.values():
-        for name, dimension in layer.padded.items():
-            padding = getattr(layer, name)[0].narrow(dimension, 1, 3)
-            assert torch.equal(padding, torch.zeros_like(padding)), name
+        for name, dimensions in layer.padded.items():
+            for dimension in dimensions:
+                padding = getattr(layer, name)[0].narrow(dimension, 1, 3)
+                assert torch.equal(padding, torch.zeros_like(padding)), name
 
 
 def test_an_exported_slice_restores_into_another_place() -> None:

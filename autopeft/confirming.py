@@ -28,6 +28,7 @@ FIRST_SEED = 1000
 """Above every seed of a search."""
 DOUBTFUL = 0.05
 """P(on the front) from the search, from which on a trial is a candidate."""
+NOTHING = Configuration((), 0.0)
 MOST = 24
 """Candidates besides the front and the defaults."""
 
@@ -44,6 +45,8 @@ class Confirming:
 
     def __post_init__(self) -> None:
         self.split = self.bench.split(self.bench.data.report, "report")
+        self.metric = self.bench.evaluator.task.metrics[self.bench.evaluator.metric]
+        self.objective = catalog.objectives.load(self.found.objectives[0].name)
 
     def run(self, numbers: Sequence[int], *, seeds: int) -> list[Standing]:
         """Train every candidate with two seeds, and what stays doubtful with up to `seeds`."""
@@ -75,11 +78,8 @@ class Confirming:
 
     def score(self, predictions: Any, labels: Any) -> float:
         """The trained objective in its own unit."""
-        evaluator = self.bench.evaluator
-        value = evaluator.task.metrics[evaluator.metric].value(predictions, labels)
-        objective = catalog.objectives.load(self.found.objectives[0].name)
-        plain = Outcome(Configuration((), 0.0), {"score": Measured(value)})
-        return objective.value(plain).value
+        found = {"score": Measured(self.metric.value(predictions, labels))}
+        return self.objective.value(Outcome(NOTHING, found)).value
 
     def _against_defaults(
         self, trained: Sequence[Replicates], labels: Sequence[float]

@@ -56,11 +56,16 @@ class Confirming:
         for index in range(seeds):
             doubtful = [s.number for s in standings if not s.settled]
             wanted = doubtful if index >= confirmation.LEAST_SEEDS else numbers
-            if not wanted or not self._train(wanted, FIRST_SEED + index, predictions):
+            if not wanted:
                 break
-            trained = self.replicates(numbers, predictions)
-            standings = confirmation.standings(trained, labels, self.score, self._directions)
-            self._remember(standings, self._against_defaults(trained, labels))
+            in_time = self._train(wanted, FIRST_SEED + index, predictions)
+            known = [number for number in numbers if predictions.get(number)]
+            if known:
+                trained = self.replicates(known, predictions)
+                standings = confirmation.standings(trained, labels, self.score, self._directions)
+                self._remember(standings, self._against_defaults(trained, labels))
+            if not in_time:
+                break
         return standings
 
     def replicates(

@@ -54,8 +54,9 @@ def confirm(
     if json:
         output.show_json({"schema": "autopeft.confirm/1", "trials": _data(results, standings)})
         return
-    _show(results, standings)
-    if not quiet:
+    if standings:
+        _show(results, standings)
+    if standings and not quiet:
         _explain(results, standings)
 
 

@@ -99,6 +99,20 @@ def test_when_time_is_up_what_is_done_is_kept(study: Path) -> None:
     assert any("time is up" in note for note in listener.notes)
 
 
+def test_what_was_confirmed_before_is_shown_when_there_is_no_time(study: Path) -> None:
+    found, before = confirm(study, seeds=2, progress=Listener())
+    kept = {s.number for s in before[:3]}
+    ledger = Ledger.open(study)
+    stored = ledger.recall(confirming.PREDICTIONS)
+    ledger.remember(
+        confirming.PREDICTIONS, {n: mine for n, mine in stored.items() if int(n) in kept}
+    )
+    again, standings = confirm(study, seeds=2, progress=Listener(), timeout=1e-9)
+    assert {s.number for s in standings} == kept
+    assert set(again.info["confirmation"]["trials"]) == {str(number) for number in kept}
+    assert found.front == again.front
+
+
 def test_a_study_without_a_front_has_nothing_to_confirm(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

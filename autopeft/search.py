@@ -59,9 +59,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             about.check_digests(ledger.about, now, str(path))
         if ledger.recall("validation_labels") is None:
             ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
-        space = plan.problem.space
-        progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
-        progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {_how(bench)}")
+        _introduce(progress, bench, plan)
         training = RungTraining(
             evaluator=bench.evaluator,
             ledger=ledger,
@@ -121,7 +119,9 @@ def _create(path: Path, bench: Workbench, plan: Outline, stack: ExitStack) -> Le
     return ledger
 
 
-def _how(bench: Workbench) -> str:
-    """The protocol in words."""
-    protocol = bench.evaluator.protocol
-    return f"{protocol.steps} steps of {protocol.batch} x up to {protocol.length} tokens"
+def _introduce(progress: Progress, bench: Workbench, plan: Outline) -> None:
+    """The space, the device and the protocol in words."""
+    space, protocol = plan.problem.space, bench.evaluator.protocol
+    how = f"{protocol.steps} steps of {protocol.batch} x up to {protocol.length} tokens"
+    progress.fact("space", f"{space.name}: {len(space.dimensions)} dimensions")
+    progress.fact("device", f"{about.device_name(bench.checkpoint.device)}, {how}")

@@ -22,17 +22,15 @@ from torch import nn
 
 from autopeft.callbacks.growth import Growth, Rounds
 from autopeft.callbacks.latecomers import NEVER
-from autopeft.training.low_rank import PackedLowRank
-from autopeft.training.packed_module import generators, sizes_of
-from autopeft.training.triplets import SPREAD, live_shares
+from autopeft.training.triplets import PackedDirections
 from autopeft.types import Lora, Settings, Site
 
 START = 1e-5
 """Diagonal of C of a direction that joins."""
 
 
-class PackedTriAdapt(PackedLowRank):
-    """A [K, r, d_in], C [K, r, r] and B [K, d_out, r]; padded directions are all 0."""
+class PackedTriAdapt(PackedDirections):
+    """With C [K, r, r] between A and B."""
 
     name = "triadapt"
     C: nn.Parameter
@@ -46,15 +44,8 @@ class PackedTriAdapt(PackedLowRank):
     def __init__(
         self, site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]
     ) -> None:
-        super().__init__(sizes_of(settings, "rank"))
-        self.live = live_shares(settings)
-        down, up = [], []
-        for rank, generator in zip(self.sizes, generators(site, self.name, seeds), strict=True):
-            down.append(SPREAD * torch.randn(rank, site.in_features, generator=generator))
-            up.append(SPREAD * torch.randn(site.out_features, rank, generator=generator))
-        self.stack("A", down, padded=0)
+        super().__init__(site, settings, seeds)
         self.stack("C", [torch.zeros(rank, rank) for rank in self.sizes], padded=(0, 1))
-        self.stack("B", up, padded=1)
         self.scale([float(s["alpha"]) if s is not None else 0.0 for s in settings])
         births = [torch.full((rank,), NEVER) for rank in self.sizes]
         for one in births:

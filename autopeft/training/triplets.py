@@ -17,8 +17,8 @@ SPREAD = 0.02
 """Standard deviation of A and B at the start; E is 0."""
 
 
-class PackedTriplets(PackedLowRank):
-    """A [K, r, d_in], E [K, r] and B [K, d_out, r]; padded directions are all 0.
+class PackedDirections(PackedLowRank):
+    """A [K, r, d_in] and B [K, d_out, r], both drawn; padded directions are all 0.
 
     The settings say with `rank` how many directions are held, and with `live` which share of them
     is used: in the end, or throughout, as the method has it.
@@ -26,29 +26,34 @@ class PackedTriplets(PackedLowRank):
 
     name: ClassVar[str]
     """Of the module type."""
-    E: nn.Parameter
 
     def __init__(
         self, site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]
     ) -> None:
         super().__init__(sizes_of(settings, "rank"))
-        self.live = live_shares(settings)
+        self.live = tuple(float(s["live"]) if s is not None else 0.0 for s in settings)
         down, up = [], []
         for rank, generator in zip(self.sizes, generators(site, self.name, seeds), strict=True):
             down.append(SPREAD * torch.randn(rank, site.in_features, generator=generator))
             up.append(SPREAD * torch.randn(site.out_features, rank, generator=generator))
         self.stack("A", down, padded=0)
-        self.stack("E", [torch.zeros(rank) for rank in self.sizes], padded=0)
         self.stack("B", up, padded=1)
+
+
+class PackedTriplets(PackedDirections):
+    """With E [K, r] between A and B."""
+
+    E: nn.Parameter
+
+    def __init__(
+        self, site: Site, settings: Sequence[Settings | None], seeds: Sequence[int]
+    ) -> None:
+        super().__init__(site, settings, seeds)
+        self.stack("E", [torch.zeros(rank) for rank in self.sizes], padded=0)
 
     def between(self, low: torch.Tensor) -> torch.Tensor:
         """`E A x`, scaled."""
         return low * self.E.to(low.dtype).unsqueeze(1) * self.factor.to(low.dtype)
-
-
-def live_shares(settings: Sequence[Settings | None]) -> tuple[float, ...]:
-    """The setting `live` of each configuration, 0 where it has no module here."""
-    return tuple(float(s["live"]) if s is not None else 0.0 for s in settings)
 
 
 def total_rank(sizes: Sequence[int], shares: Sequence[float]) -> int:

@@ -147,7 +147,9 @@ def main() -> None:
             f"  (least {row['least']:+.2f}, {row['tasks']} tasks)"
         )
     if options.output:
-        options.output.write_text(json.dumps({"rows": rows, "means": means(rows)}, indent=1) + "\n")
+        plain = [{k: None if v != v else v for k, v in row.items()} for row in rows]
+        document = json.dumps({"rows": plain, "means": means(rows)}, indent=1, allow_nan=False)
+        options.output.write_text(document + "\n")
 
 
 if __name__ == "__main__":

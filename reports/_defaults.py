@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from autopeft import pareto
+from autopeft.paired_difference import difference
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
 from . import _shared as shared
@@ -75,7 +76,7 @@ def gain(
     results: Results, trial: TrialRecord, default: TrialRecord, objective: ObjectiveInfo
 ) -> Measured:
     """How much better than the default a trial is, with the standard error of the difference."""
-    found = shared.difference(results, trial, default, objective)
+    found = difference(results, trial, default, objective)
     return found if objective.direction == "maximize" else Measured(-found.value, found.error)
 
 

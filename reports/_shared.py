@@ -79,20 +79,6 @@ def probability_text(results: Results, trial: TrialRecord) -> str:
     return "< 0.01" if share < 0.01 else f"{share:.2f}"
 
 
-def difference(
-    results: Results, a: TrialRecord, b: TrialRecord, objective: ObjectiveInfo
-) -> Measured:
-    """`a` less `b`; the standard error takes into account that both were scored on the same rows.
-
-    Without the study's labels, or for another objective than the first, the errors are taken to
-    be independent.
-    """
-    left, right = value_of(a, objective), value_of(b, objective)
-    common = 2 * shared_correlation(results, a, b, objective) * left.error * right.error
-    variance = left.error**2 + right.error**2 - common
-    return Measured(left.value - right.value, math.sqrt(max(variance, 0.0)))
-
-
 def apart(a: Measured, b: Measured) -> Measured:
     """`a` less `b`, their errors taken to be independent."""
     return Measured(a.value - b.value, math.hypot(a.error, b.error))
@@ -111,17 +97,6 @@ def amount_text(objective: ObjectiveInfo, found: Measured) -> str:
         return f"as good in {label(objective)} ({amount[2:]})"
     side = "better" if found.value > 0 else "worse"
     return f"{amount} {side} in {label(objective)}{doubt(found)}"
-
-
-def shared_correlation(
-    results: Results, a: TrialRecord, b: TrialRecord, objective: ObjectiveInfo
-) -> float:
-    """Correlation of the errors of two trials, from the rows that both were scored on."""
-    known = results.info.get("paired") or {"trials": []}
-    if objective != results.objectives[0] or not {a.number, b.number} <= set(known["trials"]):
-        return 0.0
-    row, column = (known["trials"].index(trial.number) for trial in (a, b))
-    return float(known["correlation"][row][column])
 
 
 def label(objective: ObjectiveInfo) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from autopeft.describe import size_of
 from autopeft.format import MISSING, count_text, measured
+from autopeft.paired_difference import difference
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord, View
 
 from . import _shared as shared
@@ -80,7 +81,7 @@ def delta(
     results: Results, objective: ObjectiveInfo, trial: TrialRecord, other: TrialRecord
 ) -> str:
     """The signed difference with its standard error, such as `+0.6 ± 0.3 points`."""
-    found = shared.difference(results, trial, other, objective)
+    found = difference(results, trial, other, objective)
     sign = "+" if found.value > 0 else "\N{MINUS SIGN}" if found.value < 0 else ""
     unit = "points" if objective.unit == "%" else objective.unit
     text = measured(Measured(abs(found.value), found.error), unit)

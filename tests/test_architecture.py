@@ -32,6 +32,7 @@ LEVELS = (
         "dimension_importance",
         "health",
         "paired_bootstrap",
+        "paired_difference",
         "picture",
         "progress",
         "recommendation",

@@ -9,6 +9,7 @@ from autopeft.cli.output import Table
 from autopeft.cli.tables import NAN, notes_on
 from autopeft.describe import describe, size_of
 from autopeft.format import bytes_text, count_text, measured, quantity, rate_text
+from autopeft.paired_difference import difference
 from autopeft.types import (
     Backbone,
     Configuration,
@@ -139,7 +140,7 @@ def comparison_table(results: Results, trial: TrialRecord, other: TrialRecord) -
             objective.label.lower(),
             _objective(trial, objective),
             _objective(other, objective),
-            _difference(objective, trial, other),
+            _difference(results, trial, other, objective),
         ]
         for objective in results.objectives
     ]
@@ -154,12 +155,13 @@ def comparison_table(results: Results, trial: TrialRecord, other: TrialRecord) -
     return Table(heading, rows)
 
 
-def _difference(objective: ObjectiveInfo, trial: TrialRecord, other: TrialRecord) -> str:
-    a, b = (t.objectives.get(objective.name, NAN) for t in (trial, other))
-    value = a.value - b.value
-    sign = "+" if value > 0 else "\N{MINUS SIGN}" if value < 0 else ""
+def _difference(
+    results: Results, trial: TrialRecord, other: TrialRecord, objective: ObjectiveInfo
+) -> str:
+    found = difference(results, trial, other, objective)
+    sign = "+" if found.value > 0 else "\N{MINUS SIGN}" if found.value < 0 else ""
     unit = "points" if objective.unit == "%" else objective.unit
-    return sign + measured(Measured(abs(value), math.hypot(a.error, b.error)), unit)
+    return sign + measured(Measured(abs(found.value), found.error), unit)
 
 
 def changes_table(results: Results, trial: TrialRecord, other: TrialRecord) -> Table:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from typing import Any
 
+from autopeft import catalog
 from autopeft.errors import ExportError
 from autopeft.types import Placement, Results, TrialRecord
 
@@ -18,12 +20,13 @@ def python_text(results: Results, trial: TrialRecord) -> str:
         ExportError: a module is not LoRA, or there is none.
     """
     placements = trial.configuration.placements
-    others = [p for p in placements if p.module != "lora"]
     hint = "`--format json` prints every configuration"
-    if others:
-        site = others[0].site
-        message = f"a `LoraConfig` holds LoRA only; trial {trial.number} has `{others[0].module}`"
-        raise ExportError(f"{message} at {site}", hint=hint)
+    for other in (p for p in placements if p.module != "lora"):
+        if catalog.modules.load(other.module).as_lora is not None:
+            study = shlex.quote(results.study)
+            hint = f"`autopeft export {study} {trial.number} --to peft` writes the LoRA it became"
+        message = f"a `LoraConfig` holds LoRA only; trial {trial.number} has `{other.module}`"
+        raise ExportError(f"{message} at {other.site}", hint=hint)
     if not placements:
         raise ExportError(f"trial {trial.number} trains the head alone: no LoRA in it", hint=hint)
     return _source(results, trial, list(placements))

@@ -85,6 +85,7 @@ def _search(settings: Settings, path: Path, progress: Listener, command: str) ->
 def _conclude(results: Results, *, quiet: bool, as_json: bool) -> None:
     """The front on stdout, then what to think of it and what to do next."""
     from autopeft.cli import tables, verdict
+    from autopeft.front_probability import annotated
     from autopeft.recommendation import confirmed
 
     front = [results.trial(number) for number in results.front]
@@ -98,7 +99,7 @@ def _conclude(results: Results, *, quiet: bool, as_json: bool) -> None:
     output.note("")
     output.fact("done", ", ".join(counts))
     output.note(verdict.error_bars(results))
-    for sentence in [*verdict.against_defaults(results), *confirmed(results)]:
+    for sentence in [*verdict.against_defaults(annotated(results)), *confirmed(results)]:
         output.note(sentence)
     for sentence in results.info.get("health") or ():
         output.note(f"note: {output.sentence(str(sentence))}")

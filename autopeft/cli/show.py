@@ -37,6 +37,7 @@ def show(
     from autopeft.catalog import unknown
     from autopeft.cli.studies import with_trial
     from autopeft.errors import UsageError
+    from autopeft.front_probability import annotated
     from autopeft.results import choose, snapshot
 
     if style not in FORMATS:
@@ -47,7 +48,7 @@ def show(
     results = snapshot(path)
     trial = choose(results, which)
     if against:
-        _compare(results, trial, choose(results, against))
+        _compare(annotated(results), trial, choose(results, against))
     elif style == "text":
         _text(results, trial)
     else:

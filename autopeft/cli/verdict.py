@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from autopeft.format import MISSING, measured, quantity
+from autopeft.paired_difference import difference
 from autopeft.types import Measured, ObjectiveInfo, Results, TrialRecord
 
 
@@ -30,7 +31,7 @@ def _against(results: Results, default: TrialRecord) -> str:
         )
     sign = 1 if first.direction == "maximize" else -1
     best = max(able, key=lambda t: sign * t.objectives[first.name].value)
-    gain = _difference(first, best, default)
+    gain = _gain(results, best, default)
     return f"{head}; trial {best.number} has {_at(results, best)} ({gain})"
 
 
@@ -40,9 +41,10 @@ def _covers(first: ObjectiveInfo, trial: TrialRecord, default: TrialRecord) -> b
     return as_good and _trained(trial) <= _trained(default)
 
 
-def _difference(first: ObjectiveInfo, trial: TrialRecord, default: TrialRecord) -> str:
-    a, b = trial.objectives[first.name], default.objectives[first.name]
-    gain = Measured(abs(a.value - b.value), math.hypot(a.error, b.error))
+def _gain(results: Results, trial: TrialRecord, default: TrialRecord) -> str:
+    first = results.objectives[0]
+    found = difference(results, trial, default, first)
+    gain = Measured(abs(found.value), found.error)
     unit = "points" if first.unit == "%" else first.unit
     words = f"better by {measured(gain, unit)}" if gain.value else "equally good"
     if gain.value and gain.value < gain.error:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from autopeft import pareto, results
-from autopeft.types import Results
+from autopeft.types import Placement, Results
 from tests import results_fixture
 from tests.cli.conftest import Run
 
@@ -214,6 +214,19 @@ def test_python_is_for_lora_only(study: Path, run: Run) -> None:
     code, out, err = run("show", str(mixed.number), "--format", "python")
     assert (code, out) == (1, "")
     assert "`serial_adapter` at" in err
+
+
+def test_a_method_that_moves_ranks_is_sent_to_the_export(
+    study: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = (Placement("0.attention.query", "adalora", {"rank": 2}),)
+    trial = results_fixture.trials()[0]
+    configuration = replace(trial.configuration, placements=moved)
+    found = results_fixture.of_trials((replace(trial, configuration=configuration),))
+    monkeypatch.setattr(results, "snapshot", lambda path: replace(found, study="a.journal"))
+    code, _, err = run("show", "0", "--format", "python")
+    assert code == 1
+    assert "`autopeft export a.journal 0 --to peft` writes the LoRA it became" in err
 
 
 def test_against_shows_differences_with_errors(study: Path, run: Run) -> None:

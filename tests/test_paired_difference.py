@@ -61,4 +61,4 @@ def test_a_trial_without_a_value_has_no_difference() -> None:
 def test_the_verdict_on_a_default_pairs_too() -> None:
     (alone,), (paired,) = against_defaults(study()), against_defaults(study(1.0))
     assert "better by 2 \N{PLUS-MINUS SIGN} 5 points, within one standard error" in alone
-    assert "better by 2 \N{PLUS-MINUS SIGN} 1 points; 2.0 times fewer" in paired
+    assert "better by 2.0 \N{PLUS-MINUS SIGN} 1.0 points; 2.0 times fewer" in paired

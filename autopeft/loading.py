@@ -91,6 +91,7 @@ def load(
     _check_base(model, adapter)
     attach(model, adapter.configuration, head=adapter.head)
     pack_of(model).restore(0, tensors)
+    pack_of(model).settle()
     _describe(model, adapter)
     return model.to(device or next(model.parameters()).device).eval()
 

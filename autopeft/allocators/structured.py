@@ -2,8 +2,9 @@
 
 He et al., Sensitivity-Aware Visual Parameter-Efficient Fine-Tuning, ICCV 2023 (2303.08566). SPT
 takes the tau most sensitive weights of the whole model, gives a matrix a structured module when
-enough of them fall into it, and tunes the others one by one. Only its structured half is placed: a
-matrix below the threshold stays frozen instead of getting a sparse mask.
+enough of them fall into it, and tunes the others one by one. With `unstructured` the whole split is
+placed, those others as module `sparse`; without, a matrix below the threshold stays frozen. Norms
+and biases, which SPT tunes too, stay frozen either way.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 TAUS = 1000
-DEFAULTS: Settings = {"rank": 8, "threshold": 10.0, "scaling": rank_budget.SCALING}
+DEFAULTS: Settings = {
+    "rank": 8,
+    "threshold": 10.0,
+    "scaling": rank_budget.SCALING,
+    "unstructured": False,
+}
 
 
 def allocate(
@@ -31,6 +37,9 @@ def allocate(
     tau most sensitive weights are in it (`threshold` 10 as in the release); tau runs over a
     logarithmic grid. What is left of the budget goes to further sites by their number of such
     weights, equal ones in site order. A site without any gradient gets nothing.
+
+    With `unstructured` every other site has as many entries of `sparse` as such weights, and what
+    is left goes first to the sites that reach the threshold next, then to further entries.
 
     Raises:
         UsageError: a setting out of range, or scores without histograms, or of another backbone.
@@ -46,6 +55,11 @@ def allocate(
     costs = np.array([rank * rank_budget.price(site) for site in sites])
     counts = _counts(scores, sites)
     chosen = counts >= costs / threshold
+    if settings["unstructured"]:
+        whole, entries = _split(sites, chosen, counts, costs=costs, budget=budget)
+        ranks = [rank * int(taken) for taken in whole]
+        modules = rank_budget.placements(sites, ranks, float(settings["scaling"]))
+        return (*modules, *_sparse(sites, entries))
     # A larger tau never drops a site, so that the totals only grow; at tau = 0 they are 0.
     tau = np.flatnonzero(chosen @ costs <= budget)[-1]
     taken = _filled(chosen[tau], counts[tau], costs=costs, budget=budget)
@@ -81,6 +95,42 @@ def _counts(scores: Scores, sites: Sequence[Site]) -> np.ndarray:
     return np.stack([np.interp(taus, total, row) for row in above], axis=1)
 
 
+def _split(
+    sites: Sequence[Site],
+    chosen: np.ndarray,
+    counts: np.ndarray,
+    *,
+    costs: np.ndarray,
+    budget: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which sites are structured, and the entries of the others [sites]; never above the budget."""
+    import numpy as np
+
+    weights = [site.in_features * site.out_features for site in sites]
+    # What is a whole number but for rounding counts as one.
+    entries = np.minimum(np.floor(counts + 1e-9).astype(np.int64), weights)
+    totals = np.where(chosen, costs, entries).sum(axis=1)
+    tau = int(np.flatnonzero(totals <= budget)[-1])
+    taken, left = chosen[tau].copy(), budget - int(totals[tau])
+    after = min(tau + 1, len(counts) - 1)
+    for index in sorted(range(len(sites)), key=lambda index: -counts[after, index]):
+        more = int(costs[index] - entries[tau, index])
+        if chosen[after, index] and not taken[index] and more <= left:
+            taken[index] = True
+            left -= more
+    others = np.where(taken, 0, entries)
+    fitting = others.sum(axis=1) <= budget - int(costs[taken].sum())
+    return taken, others[np.flatnonzero(fitting)[-1]]
+
+
+def _sparse(sites: Sequence[Site], entries: np.ndarray) -> tuple[Placement, ...]:
+    return tuple(
+        Placement(site.name, "sparse", {"entries": int(count)})
+        for site, count in zip(sites, entries, strict=True)
+        if count
+    )
+
+
 def _filled(chosen: np.ndarray, counts: np.ndarray, *, costs: np.ndarray, budget: int) -> set[int]:
     """The chosen sites, and every other one that still fits, most sensitive weights first."""
     taken = {index for index in range(len(costs)) if chosen[index]}
@@ -93,7 +143,7 @@ def _filled(chosen: np.ndarray, counts: np.ndarray, *, costs: np.ndarray, budget
 
 
 ALLOCATOR = Allocator(
-    label="SPT's structured half: matrices with enough of the most sensitive weights",
+    label="SPT's split: matrices with enough of the most sensitive weights get a module",
     paper="He et al., Sensitivity-Aware Visual Parameter-Efficient Fine-Tuning, ICCV 2023",
     allocate=allocate,
     defaults=DEFAULTS,

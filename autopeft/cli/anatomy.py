@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from autopeft.cli.output import Table
 from autopeft.cli.tables import NAN, notes_on
-from autopeft.describe import describe, size_of
+from autopeft.describe import SIZES, describe, size_of
 from autopeft.format import bytes_text, count_text, measured, quantity, rate_text
 from autopeft.paired_difference import difference
 from autopeft.types import (
@@ -95,7 +95,7 @@ def _fixed_settings(configuration: Configuration) -> str:
     found: dict[str, None] = {}
     for placement in configuration.placements:
         for name, value in placement.settings.items():
-            if name not in ("rank", "bottleneck", "length"):
+            if name not in SIZES:
                 found[f"{placement.module} {name} {value}"] = None
     return ", ".join(found)
 

@@ -151,6 +151,12 @@ class Pack(nn.Module):
             if isinstance(layer, PackedModule):
                 layer.recall(index, _part(tensors, f"{name}:"))
 
+    def settle(self) -> None:
+        """Free what only training needs: it goes no further."""
+        for layer in self.layers.values():
+            if isinstance(layer, PackedModule):
+                layer.settle()
+
     def _layers_of(self, index: int) -> Iterator[tuple[str, Any]]:
         """`site:module` and the stacked module, wherever the job has one."""
         for key, layer in self.layers.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class PackedModule(nn.Module):
         self.sizes = tuple(sizes)
         self.padded: dict[str, tuple[int, ...]] = {}
         self.remembered: list[str] = []
+        self.shipped: list[str] = []
 
     @property
     def count(self) -> int:
@@ -54,13 +55,28 @@ class PackedModule(nn.Module):
         self.register_buffer(name, self._stacked(name, tensors, padded), persistent=False)
         self.remembered.append(name)
 
-    def _stacked(self, name: str, tensors: Sequence[torch.Tensor], padded: Padded) -> torch.Tensor:
+    def ship(
+        self,
+        name: str,
+        tensors: Sequence[torch.Tensor],
+        *,
+        padded: Padded = (),
+        padding: int = 0,
+    ) -> None:
+        """Register what is exported but has no gradient, given as in `stack`."""
+        stacked = self._stacked(name, tensors, padded, padding)
+        self.register_buffer(name, stacked, persistent=False)
+        self.shipped.append(name)
+
+    def _stacked(
+        self, name: str, tensors: Sequence[torch.Tensor], padded: Padded, padding: int = 0
+    ) -> torch.Tensor:
         shape = list(tensors[0].shape)
         if padded != ():
             self.padded[name] = padded if isinstance(padded, tuple) else (padded,)
         for dimension in self.padded.get(name, ()):
             shape[dimension] = max(self.sizes)
-        stacked = tensors[0].new_zeros((len(tensors), *shape))
+        stacked = tensors[0].new_full((len(tensors), *shape), padding)
         for index, tensor in enumerate(tensors):
             self._view(stacked, name, index).copy_(tensor)
         return stacked
@@ -74,15 +90,22 @@ class PackedModule(nn.Module):
     def export(self, index: int) -> dict[str, torch.Tensor]:
         """The tensors of one configuration, padding removed, on the CPU."""
         return {
-            name: self._view(parameter.detach(), name, index).cpu().clone()
-            for name, parameter in self.named_parameters(recurse=False)
+            name: self._view(tensor.detach(), name, index).cpu().clone()
+            for name, tensor in self._exported()
         }
 
     def restore(self, index: int, tensors: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `export`."""
         with torch.no_grad():
-            for name, parameter in self.named_parameters(recurse=False):
-                self._view(parameter, name, index).copy_(tensors[name])
+            for name, tensor in self._exported():
+                self._view(tensor, name, index).copy_(tensors[name])
+
+    def _exported(self) -> Iterator[tuple[str, torch.Tensor]]:
+        yield from self.named_parameters(recurse=False)
+        yield from ((name, self.get_buffer(name)) for name in self.shipped)
+
+    def settle(self) -> None:
+        """Free what only training needs."""
 
     def memory(self, index: int) -> dict[str, torch.Tensor]:
         """What is remembered of one configuration, padding removed, on the CPU."""

@@ -52,6 +52,8 @@ SETTINGS = [
     {"rank": 1},
     {"rank": 64},
     {"block[block 0]": 0.5, "block[block 1]": 2.0},
+    {"unstructured": True},
+    {"unstructured": True, "rank": 1, "threshold": 0.4},
 ]
 
 
@@ -67,7 +69,9 @@ def test_no_allocator_is_ever_above_the_budget_and_all_are_deterministic(
         settings = {**draw.choice(SETTINGS), "by": name}
         placed = allocation.allocate([scores], backbone, budget, settings)
         assert rank_budget.parameters(placed, backbone) <= max(0, budget)
-        assert all(p.settings["rank"] > 0 for p in placed)
+        sizes = {"lora": "rank", "sparse": "entries"}
+        assert all(p.settings[sizes[p.module]] > 0 for p in placed)
+        assert len({p.site for p in placed}) == len(placed)
         assert placed == allocation.allocate([scores], backbone, budget, settings)
 
 

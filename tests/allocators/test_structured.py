@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from autopeft import catalog
+from autopeft import catalog, rank_budget
 from autopeft.errors import UsageError
 from autopeft.types import Backbone, Placement, Scores, Site
 
@@ -90,6 +90,59 @@ def test_never_above_the_budget_and_nothing_that_fits_is_left_out() -> None:
         for site in sites:
             fits = settings["rank"] * (site.in_features + site.out_features) <= left
             assert site.name in placed or not fits or not bins[site.name]
+
+
+# --- the whole split --------------------------------------------------------------------------
+
+
+def split(scores: Scores, backbone: Backbone, budget: int, **settings: float) -> dict[str, int]:
+    """Site -> entries, or -1 for a module."""
+    placed = METHOD.allocate(scores, backbone, budget, {**settings, "unstructured": True})
+    assert rank_budget.parameters(placed, backbone) <= budget
+    return {p.site: int(p.settings.get("entries", -1)) for p in placed}
+
+
+def test_the_informative_matrix_is_structured_first_and_others_are_tuned_weight_by_weight() -> None:
+    backbone = flat(3)
+    bins = {"0.mlp.up": [350] * 10, "1.mlp.up": [350] * 1500, "2.mlp.up": [200] * 400}
+    scores = made_up(bins, backbone)
+    assert split(scores, backbone, 1599)["1.mlp.up"] > 1400, "a module does not fit yet"
+    found = split(scores, backbone, 1700)
+    assert (found["0.mlp.up"], found["1.mlp.up"]) == (10, -1)
+    assert 70 < found["2.mlp.up"] <= 90
+    assert split(scores, backbone, 1620, threshold=1)["1.mlp.up"] > 1400, "which is not a module"
+    assert split(scores, backbone, 10**6) == {"0.mlp.up": 10, "1.mlp.up": -1, "2.mlp.up": -1}
+
+
+def test_of_two_that_reach_the_threshold_at_once_the_first_is_structured() -> None:
+    backbone = flat(2)
+    scores = made_up({f"{i}.mlp.up": [300] * 5000 for i in range(2)}, backbone)
+    found = split(scores, backbone, 2000)
+    assert found["0.mlp.up"] == -1
+    assert 380 <= found["1.mlp.up"] <= 400
+
+
+def test_a_site_has_no_more_entries_than_weights_and_little_is_left_over() -> None:
+    draw = random.Random(0)
+    for _ in range(100):
+        sizes = [(draw.randint(1, 60), draw.randint(1, 60)) for _ in range(draw.randint(1, 12))]
+        sites = tuple(
+            Site(i, "mlp.up", "linear", f"layers.{i}.up", *size) for i, size in enumerate(sizes)
+        )
+        backbone = Backbone("any", "toy", tuple(s.path for s in sites), sites, 1, 1)
+        weights = {s.name: s.in_features * s.out_features for s in sites}
+        bins = {
+            n: draw.choices(range(BINS), k=draw.choice([1, count])) for n, count in weights.items()
+        }
+        scores, threshold = made_up(bins, backbone), draw.choice([0.1, 5.0, 10.0])
+        budget = draw.randint(1, 9_000)
+        found = split(scores, backbone, budget, threshold=threshold)
+        assert found == split(scores, backbone, budget, threshold=threshold)
+        assert all(-1 <= entries <= weights[name] for name, entries in found.items())
+        modules = sum(8 * sum(sizes[int(n[: n.index(".")])]) for n, e in found.items() if e < 0)
+        entries = sum(e for e in found.values() if e > 0)
+        everything = sum(len(bins[n]) for n in weights if found.get(n, 0) >= 0)
+        assert entries >= 0.9 * min(budget - modules, everything) - len(sites) - 1
 
 
 @pytest.mark.parametrize("budget", [0, -5])

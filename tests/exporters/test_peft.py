@@ -193,6 +193,7 @@ def mixture(made: Workbench) -> list[Placement]:
         *tiny_bundle.placed(made, "prefix", [3, 0, 2]),
         *tiny_bundle.placed(made, "serial_adapter", [2], layers=[2]),
         *tiny_bundle.placed(made, "parallel_adapter", [2], layers=[0]),
+        *tiny_bundle.placed(made, "sparse", [3, 0], layers=[1]),
     ]
 
 

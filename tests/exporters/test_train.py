@@ -97,20 +97,21 @@ def test_a_script_for_a_mixture_repeats_the_trial(
 def test_a_script_carries_training_time_methods(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All of them at once, each at sites of its own, and the LoRA that they end as."""
+    """All of them at once, each at sites of its own, and what they end as."""
     made = tiny_bundle.bench(tmp_path, "bert", steps=STEPS)
-    names = ("adalora", "dsl", "dylora", "increlora", "triadapt")
+    names = ("adalora", "dsl", "dylora", "increlora", "sparse", "triadapt")
     placements = [
         placement
         for index, name in enumerate(names)
-        for placement in tiny_bundle.placed(made, name, [4])[index::5]
+        for placement in tiny_bundle.placed(made, name, [4])[index :: len(names)]
     ]
     bundle = tiny_bundle.bundle(made, placements)
     EXPORTER.write(bundle, tmp_path / "out")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     imported(tmp_path / "out" / "train.py")["main"]()
     trained = _lora.as_shipped(bundle).trained
-    assert {name.split(":")[1] for name in trained if not name.startswith("head:")} == {"lora"}
+    kinds = {name.split(":")[1] for name in trained if not name.startswith("head:")}
+    assert kinds == {"lora", "sparse"}
     check_repeated(bundle, tmp_path / "out", trained, printed=capsys.readouterr().out)
 
 

@@ -1,4 +1,4 @@
-"""The sites of one layer: its linears, self-attentions, feed-forward and the layer itself."""
+"""The sites of one layer: its linears, self-attentions, feed-forward, its output and all of it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def sites_of_layer(
         *_attention_sites(index, linears, modules),
         *_mlp_sites(index, linears),
         Site(index, "layer", "layer", path, width, width),
+        Site(index, "whole_layer", "whole_layer", path, width, width),
     ]
 
 

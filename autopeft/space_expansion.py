@@ -59,6 +59,7 @@ class _Expansion:
         dimensions = self._dimensions(keys)
         index = {d.name: i for i, d in enumerate(dimensions)}
         slots = () if self.spec.importance else tuple(self._slots(sites, index))
+        self._check_replaced(slots, dimensions)
         return Space(
             name=self.spec.name,
             digest=self.spec.digest,
@@ -179,6 +180,27 @@ class _Expansion:
                 rest = {k: v for k, v in fixed.items() if k not in source}
                 gates = (index[self._key(gate, site)],) if gate else ()
                 yield Slot(site.name, name, module.size, source, rest, gates)
+
+    def _check_replaced(self, slots: Sequence[Slot], dimensions: Sequence[Dimension]) -> None:
+        """SpaceError when a layer that a module replaces could hold something else as well."""
+        inside = [s for s in slots if self.backbone.site(s.site).kind != "layer"]
+        for slot in (s for s in inside if self.modules[s.module].replaces):
+            layer = slot.site.partition(".")[0]
+            for other in inside:
+                here = other.site.partition(".")[0] == layer and other is not slot
+                if here and not _exclusive(slot, other, dimensions):
+                    message = f"`{slot.module}` could leave out a layer that holds `{other.module}`"
+                    hint = "give the sizes of both a `when` on different values of one dimension"
+                    raise self.fail(message, hint=hint)
+
+
+def _exclusive(slot: Slot, other: Slot, dimensions: Sequence[Dimension]) -> bool:
+    """Whether no point fills both slots."""
+    one, two = (
+        dimensions[s.from_dimension[s.size]].when if s.size in s.from_dimension else {}
+        for s in (slot, other)
+    )
+    return any(one[index] != two[index] for index in one.keys() & two.keys())
 
 
 def _values(spec: DimensionSpec, hidden_size: int) -> tuple[Value, ...]:

@@ -23,7 +23,7 @@ Point = tuple[int, ...]
 """A point of a search space: one value index per dimension."""
 Direction = Literal["maximize", "minimize"]
 Stage = Literal["count", "probe", "proxy", "confirm"]
-SiteKind = Literal["linear", "attention", "mlp", "layer"]
+SiteKind = Literal["linear", "attention", "mlp", "layer", "whole_layer"]
 TrialState = Literal["running", "complete", "stopped", "failed"]
 """`stopped` at a rung, for want of a chance to end on the front."""
 
@@ -36,8 +36,8 @@ class Site:
     """One place a module can go.
 
     `kind` says what is there: a `linear` weight, an `attention` (its keys and values), an `mlp`
-    (the feed-forward sublayer from its first to its last linear) or a `layer` (the output of the
-    whole layer, after its residuals and norms).
+    (the feed-forward sublayer from its first to its last linear), a `layer` (the output of the
+    whole layer, after its residuals and norms) or a `whole_layer` (from its input to its output).
     """
 
     layer: int
@@ -207,6 +207,8 @@ class PeftModule:
     as_lora: Callable[[Settings, Mapping[str, torch.Tensor]], Lora] | None = None
     """(settings, tensors of one trained configuration) -> the LoRA that it has become; None where
     it never is one."""
+    replaces: bool = False
+    """Whether the layer that it sits on is not run: nothing else can sit inside."""
     square: bool = False
     """Whether it has tensors that grow with the square of its size: no memory is predicted."""
 

@@ -142,6 +142,8 @@ def test_mlp_reads_and_writes_the_hidden_state(case: SimpleNamespace) -> None:
 
 def test_layer_sites_give_the_hidden_state(case: SimpleNamespace) -> None:
     sites = [site for site in case.backbone.sites if site.kind == "layer"]
+    whole = [site for site in case.backbone.sites if site.kind == "whole_layer"]
+    assert [(s.layer, s.path) for s in whole] == [(s.layer, s.path) for s in sites]
     shapes: list[int] = []
 
     def record(module: nn.Module, inputs: object, output: object) -> None:

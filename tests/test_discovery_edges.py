@@ -41,7 +41,7 @@ def test_one_layer() -> None:
 
 def test_eleven_layers_are_told_from_one() -> None:
     backbone = found(bert(11))
-    assert [site.layer for site in backbone.sites] == sorted([*range(11)] * 9)
+    assert [site.layer for site in backbone.sites] == sorted([*range(11)] * 10)
     assert backbone.site("10.mlp.up").path == "encoder.layer.10.intermediate.dense"
 
 

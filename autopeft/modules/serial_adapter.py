@@ -25,12 +25,8 @@ class PackedSerialAdapter(bottleneck.PackedBottleneck):
 
     def _add(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:
         if isinstance(output, torch.Tensor):
-            return self._adapted(output)
-        return (self._adapted(output[0]), *output[1:])
-
-    def _adapted(self, hidden: torch.Tensor) -> torch.Tensor:
-        weight = self.weight(hidden.dtype).transpose(1, 2)
-        return torch.baddbmm(self.slices(hidden), self.low(hidden), weight).view(hidden.shape)
+            return self.added_to(output)
+        return (self.added_to(output[0]), *output[1:])
 
 
 def stack(

@@ -78,3 +78,8 @@ class PackedBottleneck(PackedModule):
     def weight(self, kind: torch.dtype) -> torch.Tensor:
         """`up` and its bias as one matrix per configuration [K, d_out, m + 1]."""
         return torch.cat([self.up, self.up_bias.unsqueeze(2)], dim=2).to(kind)
+
+    def added_to(self, hidden: torch.Tensor) -> torch.Tensor:
+        """`x + f(x)` for rows x [K*B, ..., d], d_in being d_out."""
+        weight = self.weight(hidden.dtype).transpose(1, 2)
+        return torch.baddbmm(self.slices(hidden), self.low(hidden), weight).view(hidden.shape)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from autopeft.errors import UsageError
 from autopeft.training.packed_head import PackedHead
 from autopeft.training.packed_module import PackedModule
 from autopeft.training.trunk import Trunk
@@ -63,8 +64,13 @@ class Pack(nn.Module):
             head: paths of the modules that each configuration trains its own copy of.
             cache: of the trunk's outputs, shared by packs on the same model.
             share_trunk: whether layers below the lowest adapted one run once for all jobs.
+
+        Raises:
+            UsageError: a job places something inside a layer that it does not run.
         """
         super().__init__()
+        for job in jobs:
+            _check_replaced(job.configuration, backbone, modules)
         self.backbone = backbone
         self.jobs = tuple(jobs)
         occupied = _occupied(jobs, backbone)
@@ -163,6 +169,26 @@ class Pack(nn.Module):
             stacked: Any = layer
             if stacked.sizes[index]:
                 yield key.replace("/", "."), stacked
+
+
+def _check_replaced(
+    configuration: Configuration, backbone: Backbone, modules: Mapping[str, PeftModule]
+) -> None:
+    """UsageError when a configuration places something inside a layer that is not run."""
+    placed = [
+        (p, backbone.site(p.site), modules[p.module])
+        for p in configuration.placements
+        if p.settings[modules[p.module].size]
+    ]
+    gone = {site.layer: p for p, site, piece in placed if piece.replaces}
+    for placement, site, _ in placed:
+        instead = gone.get(site.layer, placement)
+        if instead is not placement and site.kind != "layer":
+            raise UsageError(
+                f"`{instead.module}` at `{instead.site}` leaves no place for "
+                f"`{placement.module}` at `{placement.site}`: the layer is not run",
+                hint="leave one of them out",
+            )
 
 
 def _occupied(jobs: Sequence[Job], backbone: Backbone) -> list[tuple[Site, str]]:

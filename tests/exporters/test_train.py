@@ -32,8 +32,9 @@ STEPS = 20
 
 def mixture(made: Workbench) -> list[Placement]:
     return [
-        *tiny_bundle.placed(made, "lora", [1, 0, 2]),
-        *tiny_bundle.placed(made, "prefix", [3, 0, 2]),
+        *tiny_bundle.placed(made, "lora", [1, 0, 2], layers=[0, 2]),
+        *tiny_bundle.placed(made, "prefix", [3, 2], layers=[0, 2]),
+        *tiny_bundle.placed(made, "skip", [2], layers=[1]),
         *tiny_bundle.placed(made, "serial_adapter", [2], layers=[2]),
         *tiny_bundle.placed(made, "parallel_adapter", [2], layers=[0]),
     ]

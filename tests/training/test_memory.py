@@ -54,7 +54,7 @@ def setting(architecture: str, target: Target = TARGET, layers: int = 4) -> tupl
 def drawn(backbone: Backbone, rng: random.Random, *, methods: bool = True) -> Configuration:
     """Modules of a few types in some layers from a random one upwards, sizes all different."""
     lowest = rng.randrange(len(backbone.layers))
-    roles = rng.sample(sorted({s.role for s in backbone.sites}), 4)
+    roles = rng.sample(sorted({s.role for s in backbone.sites if s.kind != "whole_layer"}), 4)
     placed = [
         Placement(s.name, name, {**piece.defaults, piece.size: rng.randint(1, 12)})
         for s in backbone.sites
@@ -87,6 +87,19 @@ def test_a_recording_peaks_where_the_cpu_allocator_does(
         assert memory.recorded(configuration).step == pytest.approx(
             real, rel=0.05 if checkpointing else 0.01
         )
+
+
+def test_a_skipped_layer_is_predicted_from_what_stands_in_for_it() -> None:
+    model, memory = setting("bert")
+    settings = {"bottleneck": 3, "scaling": 1.0}
+    skipped = Placement("2.whole_layer", "skip", settings)
+    both = Configuration((*lora(["1.mlp.up"], 2).placements, skipped), 1e-3)
+    alone = Configuration((skipped,), 1e-3)
+    for configuration in (both, alone):
+        assert memory.parts(configuration) == memory.recorded(configuration)
+        real = step_peak(model, memory, configuration)
+        assert memory.parts(configuration).step == pytest.approx(real, rel=0.01)
+    assert memory.parts(both).step < memory.parts(lora(["1.mlp.up"], 2)).step
 
 
 @pytest.mark.parametrize("name", sorted(n for n, m in MODULES.items() if m.method is not None))

@@ -127,7 +127,9 @@ def save(
         digests=adapter_file.digests(model, head, pack),
     )
     names = tuple(config.id2label[i] for i in range(base.outputs)) if base.outputs > 1 else ()
-    configuration, tensors = shipped(pack.jobs[0].configuration, pack.export(0), pack.types)
+    configuration, tensors = shipped(
+        pack.jobs[0].configuration, pack.export(0), catalog.modules.all()
+    )
     adapter = Adapter(base, configuration, head, names, dict(about or {}))
     return adapter_file.write(Path(folder), adapter, tensors)
 

@@ -182,6 +182,15 @@ class Lora:
 
 
 @dataclass(frozen=True)
+class Shipped:
+    """The module that another one has become, at the same site."""
+
+    module: str
+    settings: Settings
+    tensors: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
 class PeftModule:
     """A PEFT module type: what it sits on, its exact size, and its stacked form.
 
@@ -207,6 +216,9 @@ class PeftModule:
     as_lora: Callable[[Settings, Mapping[str, torch.Tensor]], Lora] | None = None
     """(settings, tensors of one trained configuration) -> the LoRA that it has become; None where
     it never is one."""
+    ships: Callable[[Settings, Mapping[str, torch.Tensor]], Shipped | None] | None = None
+    """(settings, tensors of one trained configuration) -> the module that takes its place, None
+    for none at all; left out where it ships as it is, or as a LoRA."""
     replaces: bool = False
     """Whether the layer that it sits on is not run: nothing else can sit inside."""
     square: bool = False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from autopeft.training.batches import Split
@@ -24,6 +26,24 @@ class Run:
     """Search-train."""
     steps: int
     batch: int
+    order: Sequence[list[int]] = ()
+    """Rows of search-train in the batch of every step."""
+
+    def complete_gradients(self) -> None:
+        """A gradient of zero for what the loss did not depend on, such as a layer skipped by all.
+
+        Beside a configuration that uses it, it has that one too.
+        """
+        for parameter in self.pack.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+
+    @torch.no_grad()
+    def losses(self, step: int) -> torch.Tensor:
+        """Mean loss [K] of each configuration on the rows of a step's batch, as they are now."""
+        rows = self.order[step]
+        logits = self.pack.logits(self.model, self.split.batch(rows), self.split.source(rows))
+        return self.task.loss(logits, self.split.labels[rows].to(logits.device))
 
 
 class Callback:

@@ -54,7 +54,7 @@ def measure(
     optimiser = PackedAdamW(list(pack.parameters()), torch.zeros(pack.count, device=device))
     split = stated_batch(target, torch.zeros(target.rows, dtype=torch.long), device)
     rows = list(range(target.rows))
-    run = Run(model, pack, optimiser, task, split, steps, target.rows)
+    run = Run(model, pack, optimiser, task, split, steps, target.rows, [rows] * steps)
     with checkpointed(model, pack.backbone, target.checkpointing), pack.attached(model):
         acting = methods(pack)
         for number in range(steps):

@@ -106,12 +106,12 @@ def train(
     end = until or protocol.steps
     if since:
         resume(pack, optimiser, [job.paused for job in since])
-    run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch)
+    indices = list(order(training.lengths, protocol.batch, end, seed=protocol.seed))
+    run = Run(model, pack, optimiser, task, training, protocol.steps, protocol.batch, indices)
     every = [*methods(pack), *callbacks]
     losses: list[torch.Tensor] = []
     rungs = [list(job.rungs) for job in since] or [[] for _ in pack.jobs]
     with pack.attached(model):
-        indices = order(training.lengths, protocol.batch, end, seed=protocol.seed)
         for step, chosen in islice(enumerate(indices), begin, None):
             factor = protocol.factor(step)
             losses.append(full_step(run, chosen, every, number=step, factor=factor))
@@ -152,6 +152,8 @@ def full_step(
     """One step with the callbacks around it; gives the loss of each job [K]."""
 
     def after_backward() -> None:
+        if callbacks:
+            run.complete_gradients()
         for callback in callbacks:
             callback.after_backward(run, number)
 

@@ -114,7 +114,7 @@ def test_inspect_counts_sites_and_says_what_fits(run: Run, monkeypatch: pytest.M
         "attention": "prefix",
         "mlp": "parallel_adapter",
         "layer": "serial_adapter",
-        "whole_layer": "skip",
+        "whole_layer": "das, skip",
     }
     data = document(run, "inspect", "some/model", "--json")
     assert data["schema"] == "autopeft.inspect/1"

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,17 @@ def test_a_script_carries_training_time_methods(
         for index, name in enumerate(names)
         for placement in tiny_bundle.placed(made, name, [4])[index :: len(names)]
     ]
-    bundle = tiny_bundle.bundle(made, placements)
+    layers = [
+        replace(placement, settings={**placement.settings, "share": 0.4})
+        for placement in tiny_bundle.placed(made, "das", [2])
+    ]
+    bundle = tiny_bundle.bundle(made, [*placements, *layers])
     EXPORTER.write(bundle, tmp_path / "out")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     imported(tmp_path / "out" / "train.py")["main"]()
     trained = _lora.as_shipped(bundle).trained
     kinds = {name.split(":")[1] for name in trained if not name.startswith("head:")}
-    assert kinds == {"lora", "sparse"}
+    assert kinds == {"lora", "skip", "sparse"}
     check_repeated(bundle, tmp_path / "out", trained, printed=capsys.readouterr().out)
 
 

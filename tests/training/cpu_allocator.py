@@ -26,8 +26,8 @@ def step_peak(model: Any, memory: MemoryModel, configuration: Configuration) -> 
     labels = torch.zeros(target.rows, dtype=torch.long)
     split = stated_batch(target, labels, torch.device("cpu"))
 
-    run = Run(model, pack, optimiser, memory.task, split, 2, target.rows)
     rows, acting = list(range(target.rows)), methods(pack)
+    run = Run(model, pack, optimiser, memory.task, split, 2, target.rows, [rows] * 2)
     with checkpointed(model, memory.backbone, target.checkpointing), pack.attached(model):
         full_step(run, rows, acting, number=0)
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:

@@ -4,12 +4,18 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_LATE = {"attach": "loading", "load": "loading", "save": "loading", "methods": "trainer"}
+_LATE = {
+    "attach": "loading",
+    "load": "loading",
+    "save": "loading",
+    "methods": "trainer",
+    "resize": "resizing",
+}
 """Name -> the module that it is imported from when first used."""
 
 
 def __getattr__(name: str) -> Any:
-    """Adapters on models: `load`, `attach`, `save`, and `methods` for a trainer."""
+    """Adapters on models: `load`, `attach`, `save` and `resize`, and `methods` for a trainer."""
     if name not in _LATE:
         raise AttributeError(f"module `autopeft` has no attribute `{name}`")
     from importlib import import_module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autopeft.types import Backbone, Configuration, Placement
 
-SIZES = ("rank", "bottleneck", "length", "entries", "size")
+SIZES = ("rank", "bottleneck", "length", "entries", "cut", "size")
 """Settings that give the size of a module; the first one present counts."""
 NAMED_ROLES = 2
 """Up to this many roles are named; more would not fit a table."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autopeft.errors import UsageError
 from autopeft.layer_sites import is_linear, sites_of_layer
+from autopeft.parts import with_parts
 from autopeft.types import Backbone, Family
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def discover(model: torch.nn.Module, families: Mapping[str, Family], *, name: st
             f"The model `{name}` ({family}) has no stack of layers with linears to adapt.",
             hint="Choose a model that is built of repeated layers, such as a transformer.",
         )
+    sites = with_parts(sites, config)
     parameters, head = _sizes(model, base)
     hidden_size = hidden_size or sites[-1].out_features
     return Backbone(name, family, layers, sites, hidden_size, parameters, head)

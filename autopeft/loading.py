@@ -106,6 +106,7 @@ def save(
     """Write the adapter of a model that `attach` or `load` gave, for `load`; gives the files.
 
     What a training-time method has moved or cut is written as the plain LoRA that it has become.
+    Heads and neurons that are cut are named in `autopeft.json`, under `about`.
 
     Args:
         model: the model.
@@ -114,9 +115,12 @@ def save(
         about: plain data to keep with it.
 
     Raises:
-        UsageError: the model has no adapter of AutoPEFT.
+        UsageError: the model has no adapter of AutoPEFT, or has been resized.
     """
+    from autopeft.training import masks
+
     pack = pack_of(model)
+    _check_whole(pack)
     config: Any = model.config
     head = pack.head.paths
     base = Base(
@@ -130,8 +134,19 @@ def save(
     configuration, tensors = shipped(
         pack.jobs[0].configuration, pack.export(0), catalog.modules.all()
     )
-    adapter = Adapter(base, configuration, head, names, dict(about or {}))
+    there = {placement.site for placement in configuration.placements}
+    cut = {site: parts for site, parts in masks.cuts(pack).items() if site in there}
+    about = {**(about or {}), **({"cut": cut} if cut else {})}
+    adapter = Adapter(base, configuration, head, names, about)
     return adapter_file.write(Path(folder), adapter, tensors)
+
+
+def _check_whole(pack: Pack) -> None:
+    if any(getattr(layer, "resized", False) for layer in pack.layers.values()):
+        raise UsageError(
+            "a resized model no longer holds the adapter of its base model",
+            hint="save it first, and resize what `autopeft.load` gives",
+        )
 
 
 def place_of(source: str) -> str:

@@ -51,6 +51,10 @@ class Site:
     """Width of the output; for `attention` the width of all keys of one token."""
     source: str = ""
     """For `mlp`: path of the linear whose input the sublayer reads."""
+    parts: int = 0
+    """Key/value heads of an `attention`, neurons of an `mlp`; 0 where they are unknown."""
+    reader: str = ""
+    """Path of the linear that reads what those parts give, where they are known."""
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ LEVELS = (
     {"budget", "describe", "digest", "format", "journal", "layer_sites", "pareto"}
     | {
         "gradient_pass",
+        "parts",
         "peak_memory",
         "plotly_carrier",
         "promotion",
@@ -66,6 +67,7 @@ LEVELS = (
         "front_probability",
         "importance_scores",
         "layer_prices",
+        "resizing",
         "trainer",
     },
     LEAVES,

@@ -64,6 +64,12 @@ class PackedPrefix(PackedModule):
             handles.append(Undo(lambda: switch(before)))
         return handles
 
+    def narrow(self, inputs: torch.Tensor | None, outputs: torch.Tensor | None) -> None:
+        """Drop the heads that the attention no longer has."""
+        if outputs is not None:
+            self.keys = nn.Parameter(self.keys.detach()[..., outputs])
+            self.values = nn.Parameter(self.values.detach()[..., outputs])
+
     def rows(self, stacked: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         """Prefix [K, l, width] as keys or values of every row, [K*B, heads, l, width / heads]."""
         rows, heads, _, width = like.shape

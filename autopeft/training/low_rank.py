@@ -67,3 +67,10 @@ class PackedLowRank(PackedModule):
     def between(self, low: torch.Tensor) -> torch.Tensor:
         """What becomes of `A x` [K, rows, r] before B: here the scale alone."""
         return low * self.factor.to(low.dtype)
+
+    def narrow(self, inputs: torch.Tensor | None, outputs: torch.Tensor | None) -> None:
+        """Drop columns of A and rows of B."""
+        if inputs is not None:
+            self.A = nn.Parameter(self.A.detach()[:, :, inputs])
+        if outputs is not None:
+            self.B = nn.Parameter(self.B.detach()[:, outputs])

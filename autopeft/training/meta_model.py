@@ -44,6 +44,7 @@ def repeated(
             layer=position,
             path=_moved(site.path, backbone.layers[layer], f"{stack}.{position}"),
             source=_moved(site.source, backbone.layers[layer], f"{stack}.{position}"),
+            reader=_moved(site.reader, backbone.layers[layer], f"{stack}.{position}"),
         )
         for position, layer in enumerate(layers)
         for site in backbone.sites

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from autopeft import digest
+from autopeft.errors import UsageError
 from autopeft.types import Settings, Site
 
 Padded = int | tuple[int, ...]
@@ -133,6 +134,21 @@ class PackedModule(nn.Module):
         """Register one factor per configuration, [K, 1, 1]; 0 where the module is off."""
         factors = [value if size else 0.0 for value, size in zip(values, self.sizes, strict=True)]
         self.register_buffer("factor", torch.tensor(factors).view(-1, 1, 1), persistent=False)
+
+    def narrow(self, inputs: torch.Tensor | None, outputs: torch.Tensor | None) -> None:
+        """Follow a linear, or the keys of an attention, of which only some numbers stay.
+
+        Args:
+            inputs: indices of the inputs that stay; None for all.
+            outputs: the same of the outputs.
+
+        Raises:
+            UsageError: the module cannot.
+        """
+        raise UsageError(
+            f"`{type(self).__name__}` cannot follow a linear that is resized",
+            hint="leave the model as it is: what is cut is masked",
+        )
 
     def attach(self, model: nn.Module, site: Site) -> list[Any]:
         """Hook the site; gives handles whose `remove()`, in reverse order, restores the model."""

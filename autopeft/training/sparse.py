@@ -122,6 +122,20 @@ class PackedSparse(PackedModule):
         """Free the sums."""
         self.sums = self.sums.new_zeros(0)
 
+    def narrow(self, inputs: torch.Tensor | None, outputs: torch.Tensor | None) -> None:
+        """Drop the values at columns and rows that are no longer there."""
+        rows, columns = self.shape
+        table = torch.full((rows * columns + 1,), NOWHERE, device=self.places.device)
+        kept = torch.arange(rows * columns, device=table.device).view(rows, columns)
+        kept = kept if outputs is None else kept[outputs]
+        kept = kept if inputs is None else kept[:, inputs]
+        table[kept.flatten()] = torch.arange(kept.numel(), device=table.device)
+        # The last entry of the table is that of what has no place.
+        self.places = table[self.places]
+        self.values.data.masked_fill_(self.places < 0, 0)
+        self.shape = (kept.shape[0], kept.shape[1])
+        self.settle()
+
     def memory(self, index: int) -> dict[str, torch.Tensor]:
         """The sums, while there are any."""
         return {"sums": self.sums[index].cpu().clone()} if self.sums.numel() else {}

@@ -194,6 +194,7 @@ def mixture(made: Workbench) -> list[Placement]:
         *tiny_bundle.placed(made, "serial_adapter", [2], layers=[2]),
         *tiny_bundle.placed(made, "parallel_adapter", [2], layers=[0]),
         *tiny_bundle.placed(made, "sparse", [3, 0], layers=[1]),
+        *tiny_bundle.placed(made, "cut_neurons", [20], layers=[1]),
     ]
 
 

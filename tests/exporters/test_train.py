@@ -107,6 +107,8 @@ def test_a_script_carries_training_time_methods(
         for index, name in enumerate(names)
         for placement in tiny_bundle.placed(made, name, [4])[index :: len(names)]
     ]
+    for name in ("cut_heads", "cut_neurons"):
+        placements += tiny_bundle.placed(made, name, [50])
     layers = [
         replace(placement, settings={**placement.settings, "share": 0.4})
         for placement in tiny_bundle.placed(made, "das", [2])
@@ -117,8 +119,14 @@ def test_a_script_carries_training_time_methods(
     imported(tmp_path / "out" / "train.py")["main"]()
     trained = _lora.as_shipped(bundle).trained
     kinds = {name.split(":")[1] for name in trained if not name.startswith("head:")}
-    assert kinds == {"lora", "skip", "sparse"}
+    assert kinds == {"lora", "skip", "sparse", "cut_heads", "cut_neurons"}
     check_repeated(bundle, tmp_path / "out", trained, printed=capsys.readouterr().out)
+    written = json.loads((tmp_path / "out" / "adapter" / "autopeft.json").read_text())
+    cut = {p["site"]: p["module"] for p in written["configuration"]["placements"]}
+    cut = {site: module for site, module in cut.items() if module.startswith("cut")}
+    assert written["about"]["cut"].keys() == cut.keys()
+    for site, module in cut.items():
+        assert module == "cut_neurons" or len(written["about"]["cut"][site]) == 1
 
 
 @pytest.fixture(scope="module")

@@ -56,3 +56,7 @@ class TestEverything(_Tiny):
 
 class TestMoving(_Tiny):
     name = "moving"
+
+
+class TestLightPeft(_Tiny):
+    name = "light_peft"

@@ -1,0 +1,140 @@
+"""A resized model computes what the masked one did, with smaller linears."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    OPTConfig,
+    OPTForSequenceClassification,
+)
+
+import autopeft
+from autopeft import catalog, checkpoint
+from autopeft.discovery import discover
+from autopeft.errors import UsageError
+from autopeft.training.masks import PackedMasks, cuts
+from autopeft.types import Configuration, Placement
+from tests import tiny_models
+
+ENCODER = {
+    "vocab_size": 50,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 24,
+    "max_position_embeddings": 40,
+    "pad_token_id": 0,
+    "num_labels": 3,
+}
+OTHERS = {
+    "roberta": ENCODER,
+    "qwen3": ENCODER | {"num_key_value_heads": 2, "head_dim": 8, "use_cache": False},
+}
+IDS = torch.arange(1, 13).view(2, 6)
+
+
+def model_of(name: str) -> Any:
+    if name in tiny_models.ARCHITECTURES:
+        return tiny_models.frozen(name)
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(name, **OTHERS[name])
+    return AutoModelForSequenceClassification.from_config(config).double().eval()
+
+
+def adapted(model: Any, modules: dict[str, int]) -> Any:
+    """The model with those modules wherever they fit, drawn, and parts cut at random."""
+    backbone = discover(model, catalog.backbones.all(), name="any")
+    placed = [
+        Placement(site.name, name, {**piece.defaults, piece.size: size})
+        for site in backbone.sites
+        for name, size in modules.items()
+        for piece in [catalog.modules.load(name)]
+        if site.kind == piece.kind
+    ]
+    head = checkpoint.head_paths(model, set())
+    autopeft.attach(model, Configuration(tuple(placed), 1e-3), head=head)
+    generator = torch.Generator().manual_seed(1)
+    for layer in model.autopeft.layers.values():
+        for parameter in layer.parameters():
+            drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.data = 0.3 * drawn
+        if isinstance(layer, PackedMasks):
+            kept = torch.rand(layer.masks.shape, generator=generator) < 0.5
+            kept[:, 0] = True
+            layer.masks.data = kept.double()
+    return model.eval()
+
+
+EVERYTHING = {
+    "lora": 2,
+    "sparse": 40,
+    "prefix": 3,
+    "parallel_adapter": 2,
+    "cut_heads": 50,
+    "cut_neurons": 50,
+}
+
+
+@pytest.mark.parametrize("name", ["bert", "roberta", "llama", "qwen3", "gpt2"])
+def test_logits_are_the_same_and_linears_smaller(name: str) -> None:
+    model = adapted(model_of(name), EVERYTHING)
+    linears = [model.get_submodule(s.path) for s in model.autopeft.backbone.sites]
+    before = sum(linear.weight.numel() for linear in linears if hasattr(linear, "weight"))
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits
+        assert autopeft.resize(model) is model
+        torch.testing.assert_close(model(input_ids=IDS).logits, expected, rtol=1e-9, atol=1e-12)
+    after = sum(linear.weight.numel() for linear in linears if hasattr(linear, "weight"))
+    assert any(cuts(model.autopeft).values())
+    assert after < 0.9 * before
+    with torch.no_grad():
+        torch.testing.assert_close(autopeft.resize(model)(input_ids=IDS).logits, expected)
+
+
+def test_what_is_trained_further_still_learns() -> None:
+    model = autopeft.resize(adapted(model_of("bert"), EVERYTHING))
+    model(input_ids=IDS).logits.square().sum().backward()
+    pack = model.autopeft
+    for key, layer in pack.layers.items():
+        for parameter in layer.parameters():
+            masked = isinstance(layer, PackedMasks)
+            assert (parameter.grad is None) == masked, key
+
+
+def test_a_model_keeps_its_masks_where_it_cannot_be_resized() -> None:
+    config = OPTConfig(**ENCODER, ffn_dim=24, word_embed_proj_dim=16, use_cache=False)
+    model = adapted(OPTForSequenceClassification(config).double(), {"cut_neurons": 50})
+    with pytest.raises(UsageError, match="family `opt` cannot be resized") as caught:
+        autopeft.resize(model)
+    assert "bert" in caught.value.hint
+
+
+def test_masks_that_are_not_cut_are_refused_and_nothing_is_changed() -> None:
+    model = adapted(model_of("bert"), {"cut_heads": 50, "cut_neurons": 50})
+    masks = [x for x in model.autopeft.layers.values() if isinstance(x, PackedMasks)]
+    masks[-1].masks.data[0, 0] = 0.9
+    shapes = [parameter.shape for parameter in model.parameters()]
+    with pytest.raises(UsageError, match="not cut yet"):
+        autopeft.resize(model)
+    assert [parameter.shape for parameter in model.parameters()] == shapes
+
+
+def test_a_saved_adapter_says_what_is_cut_and_a_resized_one_is_not_saved(tmp_path: Path) -> None:
+    model = adapted(model_of("bert").float(), {"cut_heads": 50, "cut_neurons": 50})
+    autopeft.save(model, tmp_path, source="somewhere")
+    about = json.loads((tmp_path / "autopeft.json").read_text())["about"]
+    assert about == {"cut": cuts(model.autopeft)}
+    loaded = autopeft.load(tmp_path, model_of("bert").float())
+    with torch.no_grad():
+        expected = model.float()(input_ids=IDS).logits
+        found = autopeft.resize(loaded)(input_ids=IDS).logits
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    with pytest.raises(UsageError, match="resized model"):
+        autopeft.save(loaded, tmp_path)

@@ -32,10 +32,11 @@ def step_peak(model: Any, memory: MemoryModel, configuration: Configuration) -> 
         full_step(run, rows, acting, number=0)
         with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
             full_step(run, rows, acting, number=1)
-    return _peak(profiled)
+    return peak(profiled)
 
 
-def _peak(profiled: Any) -> int:
+def peak(profiled: Any) -> int:
+    """Most bytes that were allocated at once while it was profiled."""
     events = profiled.profiler.kineto_results.events()
     changes = [event for event in events if event.name() == "[memory]"]
     now = most = 0

@@ -91,6 +91,7 @@ def _load_peft(model: Any, folder: Path) -> Any:
 
 def _write_own(bundle: Bundle, model: Any, folder: Path) -> list[Path]:
     from autopeft import loading
+    from autopeft.training import masks
 
     bench = bundle.workbench
     configuration = bundle.trial.configuration
@@ -99,7 +100,8 @@ def _write_own(bundle: Bundle, model: Any, folder: Path) -> list[Path]:
     source = loading.place_of(bench.settings.model)
     about = {"study": bundle.study, "trial": bundle.trial.number}
     files = loading.save(model, folder, source=source, about=about)
-    return [*files, _readme(bundle, folder, OWN_LOADING)]
+    cut = any(masks.cuts(model.autopeft).values())
+    return [*files, _readme(bundle, folder, OWN_LOADING + RESIZING if cut else OWN_LOADING)]
 
 
 def _load_own(model: Any, folder: Path) -> Any:
@@ -123,6 +125,9 @@ OWN_LOADING = """\
 import autopeft
 
 model = autopeft.load("path/of/this/folder")
+"""
+RESIZING = """\
+model = autopeft.resize(model)  # without the heads and neurons that autopeft.json names as cut
 """
 README = """\
 ---

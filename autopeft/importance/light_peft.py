@@ -3,7 +3,7 @@
 Gu et al., Light-PEFT: Lightening Parameter-Efficient Fine-Tuning via Early Pruning, ACL-F 2024. A
 module's score is the mean over tokens of |dh| / |h|; that of its k-th direction is
 `|mean_j A_kj g_kj| + |mean_i B_ik g_ik|`. Both are means over the second half of the run. Heads
-and neurons of the backbone are not pruned.
+and neurons of the backbone are pruned by the module types `cut_heads` and `cut_neurons`.
 """
 
 from __future__ import annotations

@@ -231,6 +231,7 @@ def test_the_readme_loads_the_adapter(bench: Bench, tmp_path: Path) -> None:
         exec(code.replace("path/of/this/folder", str(tmp_path / name)), names)
         found = logits(bundle, names["model"])
         torch.testing.assert_close(found, logits(bundle), rtol=1e-4, atol=1e-5)
+        assert ("autopeft.resize" in code) == (name == "b"), "where something is cut"
 
 
 def test_no_configuration_is_refused(bench: Bench) -> None:

@@ -34,6 +34,16 @@ class Early:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """A trial at a rung."""
+
+    number: int
+    early: Early
+    costs: tuple[float, ...]
+    """The objectives after the trained one, signed so that less is better."""
+
+
+@dataclass(frozen=True)
 class Finished:
     """A fully trained trial."""
 
@@ -74,6 +84,30 @@ class Outlook:
 def early(point: Mapping[str, Any]) -> Early:
     """From one point of a trial's `curve`."""
     return Early(int(point["step"]), float(point["score"]), float(point["train_loss"]))
+
+
+def reached(
+    trials: Iterable[TrialRecord],
+    step: int,
+    *,
+    directions: Sequence[Direction],
+    costs: Callable[[TrialRecord], Sequence[float]],
+) -> list[Reached]:
+    """Those within the limits that were scored at that step, stopped there or not.
+
+    Args:
+        trials: of which the first objective is the trained one.
+        step: where the rung ends.
+        directions: of all objectives.
+        costs: values of the objectives after the first.
+    """
+    return [
+        Reached(trial.number, early(point), losses(costs(trial), directions[1:]))
+        for trial in trials
+        if trial.state in ("complete", "stopped") and trial.feasible
+        for point in trial.provenance.get("curve", ())
+        if point["step"] == step
+    ]
 
 
 def finished(

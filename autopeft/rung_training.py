@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from autopeft import promotion, results, weights
+from autopeft import halving, promotion, results, stopping, weights
 from autopeft.errors import Interrupted
 from autopeft.evaluate import Evaluation, Evaluator
-from autopeft.ledger import Asked, Ledger, measurements_json
+from autopeft.ledger import Ledger, measurements_json
 from autopeft.optimiser.problem import Problem
 from autopeft.paused_trials import PausedTrials
 from autopeft.progress import Progress
-from autopeft.promotion import Finished
-from autopeft.types import Configuration, Measured, Objective, Outcome
+from autopeft.promotion import Reached
+from autopeft.types import Configuration, Measured, Objective, Outcome, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class RungTraining:
     deadline: float = math.inf
     """By the monotonic clock; no pack is begun after it."""
     early_stopping: bool = True
+    halving: bool = False
+    """Whether what is on no front at a rung is stopped, or only what has next to no chance."""
 
     def __post_init__(self) -> None:
         self.paused = PausedTrials(self.ledger.path, self.progress.note)
@@ -55,7 +57,7 @@ class RungTraining:
                 if not self._train(pack, rung):
                     return False
             if self.early_stopping and not rung.last:
-                self._stop_hopeless(start, end, rung.end)
+                self._stop(start, end, rung.end)
         self.paused.clear()
         return True
 
@@ -133,38 +135,41 @@ class RungTraining:
 
     # --- stopping -----------------------------------------------------------------------------
 
-    def _stop_hopeless(self, start: int, end: int, step: int) -> None:
-        """Stop the trials that have next to no chance, as the batches before this one tell it."""
-        asked = self.ledger.asked()
+    def _stop(self, start: int, end: int, step: int) -> None:
+        """Stop trials of a batch at a rung, as the batches before this one tell it."""
+        asked, steps = self.ledger.asked(), self.evaluator.protocol.steps
         earlier = {t.number for t in asked[:start]}
-        finished = promotion.finished(
-            [t for t in results.read(self.ledger).trials if t.number in earlier],
-            step,
-            directions=self.problem.directions,
-            costs=lambda t: self.problem.costs(t.configuration),
-        )
-        for trial in asked[start:end]:
-            runs = self.paused.runs(trial.number, step) if trial.running else ()
-            if runs:
-                self._judge(trial, self.evaluator.evaluation(trial.configuration, runs), finished)
-
-    def _judge(self, trial: Asked, evaluation: Evaluation, finished: Sequence[Finished]) -> None:
-        directions = self.problem.directions
-        early = promotion.early(evaluation.outcome.provenance["curve"][-1])
-        costs = promotion.losses(self.problem.costs(trial.configuration), directions[1:])
-        outlook = promotion.outlook(early, costs, finished)
-        if outlook is None or not outlook.hopeless:
-            return
-        outcome = evaluation.outcome
-        first, *others = self.objectives.items()
-        expected = {
-            first[0]: promotion.unsigned(outlook.final, directions[0]),
-            **{name: objective.value(outcome) for name, objective in others},
+        told = [t for t in results.read(self.ledger).trials if t.number in earlier]
+        evaluations = {
+            trial.number: self.evaluator.evaluation(trial.configuration, runs)
+            for trial in asked[start:end]
+            if trial.running and (runs := self.paused.runs(trial.number, step))
         }
-        steps = self.evaluator.protocol.steps
-        reason = f"stopped after {early.step} of {steps} steps: {outlook.words}"
-        self.ledger.tell_stopped(trial.number, reason, expected, _record(outcome))
-        self._report(trial.number)
+        known: dict[str, Any] = {"directions": self.problem.directions, "costs": self._costs}
+        found = stopping.stops(
+            [self._reached(number, one) for number, one in evaluations.items()],
+            promotion.reached(told, step, **known),
+            promotion.finished(told, step, **known),
+            share=halving.shares(steps).get(step, 0.0) if self.halving else None,
+        )
+        for number, stop in found.items():
+            outcome = evaluations[number].outcome
+            first, *others = self.objectives.items()
+            expected = {
+                first[0]: promotion.unsigned(stop.final, self.problem.directions[0]),
+                **{name: objective.value(outcome) for name, objective in others},
+            }
+            reason = f"stopped after {step} of {steps} steps: {stop.words}"
+            self.ledger.tell_stopped(number, reason, expected, _record(outcome))
+            self._report(number)
+
+    def _reached(self, number: int, evaluation: Evaluation) -> Reached:
+        outcome = evaluation.outcome
+        costs = promotion.losses(self._costs(outcome), self.problem.directions[1:])
+        return Reached(number, promotion.early(outcome.provenance["curve"][-1]), costs)
+
+    def _costs(self, one: TrialRecord | Outcome) -> Sequence[float]:
+        return self.problem.costs(one.configuration)
 
     # --- telling ------------------------------------------------------------------------------
 

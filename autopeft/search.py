@@ -69,6 +69,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
             total=settings.trials or TRIALS[bench.checkpoint.device.type],
             deadline=time.monotonic() + (settings.timeout or math.inf),
             early_stopping=settings.early_stopping and settings.proxy != "none",
+            halving=settings.proxy == "halving",
         )
         rounds = Rounds(
             settings=settings,

@@ -8,7 +8,7 @@ from typing import Any
 
 from autopeft.errors import UsageError
 
-PROXIES = ("short", "none")
+PROXIES = ("short", "halving", "none")
 FULL_EPOCHS = 3
 """Of a training that stands for nothing else, as in Hugging Face's Trainer."""
 QUICKSTART_STEPS = 60
@@ -46,7 +46,8 @@ class Settings:
     seeds: int = 1
     seed: int = 0
     proxy: str = "short"
-    """What stands for a full training: a `short` one, or `none`."""
+    """What stands for a full training: a `short` one, one that most trials do not finish
+    (`halving`), or `none`."""
     steps: int = 0
     batch: int = 16
     length: int = 0
@@ -82,7 +83,7 @@ class Settings:
                 raise UsageError(f"`--{option} {value}` must be a whole number above 0")
         if self.proxy not in PROXIES:
             raise UsageError(
-                f"unknown proxy `{self.proxy}`", hint=f"there is {' and '.join(PROXIES)}"
+                f"unknown proxy `{self.proxy}`", hint=f"there are {', '.join(PROXIES)}"
             )
 
     def protocol(self) -> dict[str, Any]:

@@ -98,6 +98,8 @@ def replayed(results: Results) -> str:
     )
     if len(trained) <= promotion.LEAST_TRIALS:
         return ""
+    if (results.info.get("settings") or {}).get("proxy") == "halving":
+        return ""
     stopped = [trial.number for trial in promotion.replay(trained)]
     lost = sum(number in results.front for number in stopped)
     return (

@@ -31,6 +31,7 @@ LEVELS = (
     },
     {
         "dimension_importance",
+        "halving",
         "health",
         "paired_bootstrap",
         "paired_difference",
@@ -44,7 +45,16 @@ LEVELS = (
         "weights",
         "worth",
     },
-    {"adapter_file", "baselines", "checkpoint", "confirmation", "data", "discovery", "ledger"}
+    {
+        "stopping",
+        "adapter_file",
+        "baselines",
+        "checkpoint",
+        "confirmation",
+        "data",
+        "discovery",
+        "ledger",
+    }
     | {"space_file"},
     {"docstrings", "space", "training"},
     {

@@ -86,7 +86,8 @@ def search(
         option(
             "--proxy",
             metavar="NAME",
-            help="short, or none: every trial trains to its end, three epochs [default: short]",
+            help="short; halving: most trials stop on the way; none: all train three epochs "
+            "[default: short]",
         ),
     ] = "short",
     steps: Annotated[

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from autopeft.optimiser.candidates import Candidate, Candidates
+from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.moves import Moves
 from autopeft.optimiser.problem import Problem
+from autopeft.types import Point
 
 BRED = 400
 PER_DECADE = 60
@@ -19,7 +21,11 @@ MIXING = (0.0, 0.0, 0.1, 0.5)
 
 
 def best_per_bucket(
-    problem: Problem, truths: Callable[[np.ndarray], np.ndarray], *, generations: int
+    problem: Problem,
+    truths: Callable[[np.ndarray], np.ndarray],
+    *,
+    generations: int,
+    known: Sequence[Point] = (),
 ) -> list[tuple[float, ...]]:
     """(value, costs) of the best point found in every bucket of the costs.
 
@@ -27,12 +33,13 @@ def best_per_bucket(
         problem: its space and its exact, positive costs.
         truths: noiseless values of points, shape m x dimensions -> m.
         generations: of `BRED` children each.
+        known: points to begin with, besides points spread over the budget.
     """
     candidates, rng = Candidates(problem), np.random.default_rng(0)
     grid = candidates.grid
     moves = Moves(grid)
     elites: dict[tuple[int, ...], tuple[float, Candidate]] = {}
-    points = np.tile(grid.off, (BRED, 1))
+    points = grid.array([*known, *spread(problem, BRED, seed=0)])
     for _ in range(generations):
         found = [c for c in candidates.look(points) if c is not None]
         if found:

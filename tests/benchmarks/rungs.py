@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from autopeft import pareto, promotion
-from autopeft.promotion import Early, Finished
+from autopeft import halving, pareto, promotion, stopping
+from autopeft.promotion import Early, Finished, Reached
 from autopeft.types import Direction, Measured
 
 
@@ -49,22 +49,34 @@ def everything(
     return list(candidates)
 
 
-def shipped(
+def hopeless(
     rung: int,
     candidates: Sequence[Training],
     seen: Sequence[Training],
     finished: Sequence[Training],
 ) -> list[Training]:
-    """AutoPEFT's: all but those whose chance to end on the front is next to none."""
-    known = [
-        Finished(i, t.curve[rung], Measured(t.curve[-1].score, t.error), t.costs)
-        for i, t in enumerate(finished)
-    ]
+    """AutoPEFT's `--proxy short`: all but those with next to no chance to end on the front."""
+    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
     expected = ((t, promotion.outlook(t.curve[rung], t.costs, known)) for t in candidates)
     return [t for t, outlook in expected if outlook is None or not outlook.hopeless]
 
 
-def halving(
+def fronts_go_on(
+    rung: int,
+    candidates: Sequence[Training],
+    seen: Sequence[Training],
+    finished: Sequence[Training],
+) -> list[Training]:
+    """AutoPEFT's `--proxy halving`; nothing is stopped while too few are fully trained."""
+    together = [Reached(i, t.curve[rung], t.costs) for i, t in enumerate([*candidates, *seen])]
+    batch, others = together[: len(candidates)], together[len(candidates) :]
+    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
+    share = list(halving.RUNGS.values())[rung]
+    stopped = stopping.stops(batch, others, known, share=share)
+    return [t for i, t in enumerate(candidates) if i not in stopped]
+
+
+def by_layers(
     rung: int,
     candidates: Sequence[Training],
     seen: Sequence[Training],
@@ -73,7 +85,6 @@ def halving(
     keep: float,
     by: Callable[[Early], float],
     floor: bool = False,
-    ordered: Callable[[Sequence[Sequence[float]]], list[list[int]]],
 ) -> list[Training]:
     """Successive halving by layers of fronts.
 
@@ -85,16 +96,22 @@ def halving(
         keep: share of all that reached the rung.
         by: what counts at a rung, more is better.
         floor: whether the whole first layer goes on, however wide.
-        ordered: the layers, each in the order of who goes on first.
     """
     together = [*seen, *candidates]
-    layers = ordered([(by(t.curve[rung]), *t.costs) for t in together])
+    layers = crowded([(by(t.curve[rung]), *t.costs) for t in together])
     best_first = [index for layer in layers for index in layer]
     count = math.ceil(keep * len(together))
     if floor:
         count = max(count, len(layers[0]))
     chosen = {index - len(seen) for index in best_first[:count]}
     return [t for index, t in enumerate(candidates) if index in chosen]
+
+
+def _finished(index: int, training: Training, rung: int) -> Finished:
+    last = training.curve[-1]
+    return Finished(
+        index, training.curve[rung], Measured(last.score, training.error), training.costs
+    )
 
 
 def by_score(
@@ -113,42 +130,12 @@ def by_score(
 
 def crowded(rows: Sequence[Sequence[float]]) -> list[list[int]]:
     """Indices by layers of fronts; within a layer the ends first, then the loneliest."""
-    return _layers(rows, _apart)
-
-
-def gaining(rows: Sequence[Sequence[float]]) -> list[list[int]]:
-    """Indices by layers of fronts; within a layer always what adds most to the hypervolume."""
-    table = np.array([[-row[0], *map(math.log10, row[1:])] for row in rows])
-    spread = np.ptp(table, axis=0)
-    scaled = (table - table.min(axis=0)) / np.where(spread > 0, spread, 1.0)
-
-    def order(_: Sequence[Sequence[float]], layer: Sequence[int]) -> list[int]:
-        left, chosen = list(layer), []
-        while left:
-            best = max(left, key=lambda i: (_volume(scaled[[*chosen, i]]), -i))
-            chosen.append(best)
-            left.remove(best)
-        return chosen
-
-    return _layers(rows, order)
-
-
-def _volume(rows: np.ndarray) -> float:
-    """Hypervolume of rows in the unit cube, less is better, seen from a little beyond it."""
-    ways: list[Direction] = ["minimize" for _ in rows[0]]
-    return pareto.hypervolume(rows.tolist(), [1.1 for _ in ways], ways)
-
-
-def _layers(
-    rows: Sequence[Sequence[float]],
-    order: Callable[[Sequence[Sequence[float]], Sequence[int]], list[int]],
-) -> list[list[int]]:
     directions: list[Direction] = ["maximize", *("minimize" for _ in rows[0][1:])]
     left, found = list(range(len(rows))), []
     while left:
         front = pareto.front([rows[i] for i in left], directions)
         layer = [left[i] for i in front]
-        found.append(order([rows[i] for i in layer], layer))
+        found.append(_apart([rows[i] for i in layer], layer))
         left = [i for i in left if i not in set(layer)]
     return found
 
@@ -188,16 +175,14 @@ def _shared(keeps: Sequence[float], rule: Callable[..., list[Training]], **given
 
 
 def rules(keeps: Sequence[float]) -> Mapping[str, Rule]:
-    """All rules by name; `keeps` are the shares that halving keeps at each rung."""
-    crowd = partial(_shared, keeps, halving, ordered=crowded)
-    gain = partial(_shared, keeps, halving, ordered=gaining)
+    """All rules by name; `keeps` are the shares that those not shipped keep at each rung."""
+    layers = partial(_shared, keeps, by_layers)
     return {
         "full": everything,
-        "shipped": shipped,
+        "short": hopeless,
+        "halving": fronts_go_on,
         "score only": _shared(keeps, by_score),
-        "pareto score": crowd(by=score),
-        "pareto loss": crowd(by=loss),
-        "pareto loss, whole front": crowd(by=loss, floor=True),
-        "hypervolume loss": gain(by=loss),
-        "hypervolume loss, whole front": gain(by=loss, floor=True),
+        "pareto score": layers(by=score),
+        "pareto loss": layers(by=loss),
+        "pareto loss, whole front": layers(by=loss, floor=True),
     }

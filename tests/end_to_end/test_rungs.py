@@ -113,3 +113,15 @@ def test_an_end_between_the_rungs_loses_no_pack(
         }
     assert sum(width for end, width in trained if end == 2) == 8
     assert sum(width for end, width in trained if end == 4) == 8
+
+
+def test_halving_trains_on_only_what_is_on_a_front(place: Path, tmp_path: Path) -> None:
+    given = settings(place, trials=22, pack=4, steps=20, proxy="halving")
+    found = search.run(given, tmp_path / "s.journal", Listener())
+    stopped = [t for t in found.trials if t.state == "stopped"]
+    steps = {t.number: t.provenance["curve"][-1]["step"] for t in found.trials}
+    assert stopped
+    assert {steps[t.number] for t in stopped} <= {3, 8}
+    assert {steps[t.number] for t in found.trials if t.state == "complete"} == {20}
+    assert all("at no higher cost" in t.message for t in stopped)
+    assert not any(t.default for t in stopped)

@@ -196,7 +196,8 @@ def _answers(found: Source) -> tuple[Answers, float]:
     """What answers for any configuration, and the hypervolume of its true front."""
     problem = _problem(found, 0)
     answers = Answers(problem, found.entries)
-    front = best_per_bucket(problem, answers.of, generations=GENERATIONS)
+    known = [found.space.point(entry.point) for entry in found.entries]
+    front = best_per_bucket(problem, answers.of, generations=GENERATIONS, known=known)
     return answers, hypervolume(front, floor=found.floor, limits=found.limits)
 
 

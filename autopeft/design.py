@@ -10,7 +10,7 @@ from autopeft import digest
 from autopeft.allocation import allocate
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Space
+from autopeft.space import Slot, Space
 from autopeft.types import (
     Backbone,
     Configuration,
@@ -133,11 +133,14 @@ def project(space: Space, configuration: Configuration) -> Point:
     placed = {(p.site, p.module): p for p in configuration.placements}
     indices = [d.off for d in space.dimensions]
     sizes: dict[int, list[float]] = {}
+    chosen: dict[int, int] = {}
     for slot in space.slots:
         mine = placed.get((slot.site, slot.module))
         for gate in slot.gates:
             indices[gate] = max(indices[gate], int(mine is not None))
         if slot.size in slot.from_dimension:
+            if mine is not None:
+                _select(space, slot, chosen)
             size = float(mine.settings[slot.size]) if mine else 0.0
             sizes.setdefault(slot.from_dimension[slot.size], []).append(size)
     for index, values in sizes.items():
@@ -145,10 +148,18 @@ def project(space: Space, configuration: Configuration) -> Point:
         shared = len(used) >= len(values) / 2 or _gated(space, index)
         wanted = statistics.fmean(used if shared else values)
         indices[index] = _nearest(space.dimensions[index].values, wanted)
+    for index, selected in chosen.items():
+        indices[index] = selected
     indices[space.learning_rate] = _nearest(
         space.dimensions[space.learning_rate].values, configuration.learning_rate
     )
     return tuple(indices)
+
+
+def _select(space: Space, slot: Slot, chosen: dict[int, int]) -> None:
+    """Let the selectors of a slot choose it, where no slot before it has had the choice."""
+    for index, value in space.dimensions[slot.from_dimension[slot.size]].when.items():
+        chosen.setdefault(index, space.dimensions[index].values.index(value))
 
 
 def _gated(space: Space, index: int) -> bool:

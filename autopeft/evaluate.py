@@ -15,6 +15,7 @@ from autopeft.training.cuda_memory import measure
 from autopeft.training.device_memory import room
 from autopeft.training.loop import Protocol, Trained, train
 from autopeft.training.memory import MemoryModel
+from autopeft.training.multiply_adds import MultiplyAdds
 from autopeft.training.pack import Job, Pack
 from autopeft.training.pack_load import Load, load_of
 from autopeft.training.planner import Planner
@@ -54,6 +55,8 @@ class Evaluator:
     trunk_cache: TrunkCache
     needs_memory: bool = True
     """Whether an objective or a limit is about memory."""
+    compute: MultiplyAdds | None = None
+    """Where an objective is about it."""
 
     @property
     def measures_memory(self) -> bool:
@@ -72,8 +75,13 @@ class Evaluator:
                 "frozen": Measured(self.backbone.parameters),
                 "head": Measured(self.backbone.head_parameters),
                 **self._predicted(configuration),
+                **self._computed(configuration),
             },
         )
+
+    def _computed(self, configuration: Configuration) -> dict[str, Measured]:
+        """Multiply-adds of what ships."""
+        return self.compute.measured(configuration.placements) if self.compute else {}
 
     def _predicted(self, configuration: Configuration) -> dict[str, Measured]:
         """Predicted peak memory; left out where it is not needed and cannot be predicted."""
@@ -122,11 +130,11 @@ class Evaluator:
             runs = self._train(configurations, until, since, progress)
         except (torch.OutOfMemoryError, MemoryError) as error:
             if len(configurations) == 1:
-                reason = f"out of memory when trained alone: {_first_line(error)}"
+                first = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+                reason = f"out of memory when trained alone: {first}"
                 return [Evaluation(self.before_training(configurations[0]), failure=reason)]
         else:
-            pairs = zip(configurations, runs, strict=True)
-            return [self.evaluation(c, mine) for c, mine in pairs]
+            return [self.evaluation(*pair) for pair in zip(configurations, runs, strict=True)]
         middle = len(configurations) // 2
         return [
             evaluation
@@ -170,12 +178,10 @@ class Evaluator:
 
     def evaluation(self, configuration: Configuration, runs: tuple[Trained, ...]) -> Evaluation:
         """What came of one run per seed, finished or paused at a rung."""
-        outcome = self.before_training(configuration)
-        outcome = replace(outcome, provenance=self._provenance(runs))
+        outcome = replace(self.before_training(configuration), provenance=self._provenance(runs))
         if not all(run.finite for run in runs):
             return Evaluation(outcome, failure="diverged: a gradient or a loss was not finite")
-        seconds = Measured(sum(run.seconds for run in runs))
-        measured = {**outcome.measurements, "seconds": seconds}
+        measured = {**outcome.measurements, "seconds": Measured(sum(run.seconds for run in runs))}
         if runs[0].paused.step == self.protocol.steps:
             measured |= {**self._scores(runs), **self._measured(configuration)}
             measured |= self._shipped(configuration, runs[0])
@@ -186,7 +192,8 @@ class Evaluator:
         if not shipping.changes(configuration, self.modules):
             return {}
         found, _ = shipping.shipped(configuration, run.paused.tensors, self.modules)
-        return {"shipped": Measured(budget.count(found, self.backbone, self.modules).parameters)}
+        count = budget.count(found, self.backbone, self.modules)
+        return {"shipped": Measured(count.parameters), **self._computed(found)}
 
     def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
         metric = self.task.metrics[self.metric]
@@ -205,10 +212,8 @@ class Evaluator:
         """Peak memory of training the configuration alone, where it can be measured."""
         if not self.measures_memory:
             return {}
-        pack = self._pack([Job(configuration, 0)])
-        allocated, reserved = measure(
-            self.checkpoint.model, pack, self.task, target=self.memory.target
-        )
+        model, pack = self.checkpoint.model, self._pack([Job(configuration, 0)])
+        allocated, reserved = measure(model, pack, self.task, target=self.memory.target)
         # The cache of the search is on the device too, and no training alone would hold it.
         held = self.trunk_cache.held(self.checkpoint.device)
         return {
@@ -247,8 +252,3 @@ class Evaluator:
             "predictions": runs[0].rungs[-1].predictions.tolist(),
         }
         return json.loads(json.dumps(record))  # type: ignore[no-any-return]
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__

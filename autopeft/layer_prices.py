@@ -19,8 +19,8 @@ NOTHING = Configuration((), 0.0)
 class Prices:
     """Counts and predicted memory for the known objectives of a study.
 
-    A layer contributes its parameters, its parameters as published, and what the memory model needs
-    to put it together with the others.
+    A layer contributes its parameters, its parameters as published, what the memory model needs to
+    put it together with the others, and multiply-adds.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Prices:
         self._weighs = math.isfinite(memory) or any(o.stage == "probe" for o in known)
 
     def of_layer(self, layer: int, placements: Sequence[Placement]) -> tuple[float, ...]:
-        """Parameters, published parameters, and the number that stands for the content."""
+        """Parameters, published ones, the number that stands for the content, multiply-adds."""
         evaluator = self._evaluator
         counts = [
             evaluator.modules[p.module].count(evaluator.backbone.site(p.site), p.settings)
@@ -48,20 +48,22 @@ class Prices:
             sum(count.parameters for count in counts),
             sum(count.published for count in counts),
             evaluator.memory.content(layer, placements),
+            evaluator.compute.change(placements) if evaluator.compute else 0,
         )
 
     def total(self, layers: Sequence[int], parts: NDArray[np.float64]) -> list[Price]:
-        """Prices of configurations; `parts` has shape m x layers x 3."""
-        trained, published = parts[:, :, 0].sum(axis=1), parts[:, :, 1].sum(axis=1)
+        """Prices of configurations; `parts` has shape m x layers x 4."""
+        trained, published, added = (parts[:, :, i].sum(axis=1) for i in (0, 1, 3))
         needed = np.zeros(len(parts), dtype=np.int64)
         # Over the budget the memory decides nothing, and a new content takes long to predict.
         within = (trained > 0) & (trained <= self._limits[0])
         if self._weighs and within.any():
             needed[within] = self._memory(layers, parts[within, :, 2])
-        rows = zip(trained.tolist(), published.tolist(), needed.tolist(), strict=True)
+        columns = trained, published, needed, added
+        rows = zip(*(column.tolist() for column in columns), strict=True)
         return [self._price(*map(round, row)) for row in rows]
 
-    def _price(self, trained: int, published: int, needed: int) -> Price:
+    def _price(self, trained: int, published: int, needed: int, added: int) -> Price:
         allowed, memory = self._limits
         if not 0 < trained <= allowed or needed > memory:
             return Price((), 0.0, False)
@@ -71,6 +73,9 @@ class Prices:
             "published": Measured(published),
             "memory_predicted": Measured(needed),
         }
+        if "multiply_adds" in measurements:
+            frozen = measurements["multiply_adds_frozen"].value
+            measurements["multiply_adds"] = Measured(frozen + added)
         outcome = Outcome(NOTHING, measurements)
         costs = tuple(objective.value(outcome).value for objective in self._known)
         return Price(costs, trained, True)

@@ -199,6 +199,8 @@ def _smallest(problem: Problem, bench: Workbench) -> int:
             point = list(base)
             point[gate] = len(space.dimensions[gate].values) - 1 if gate in gates else point[gate]
             values = space.dimensions[size].values
+            for selector, value in space.dimensions[size].when.items():
+                point[selector] = space.dimensions[selector].values.index(value)
             point[size] = min(
                 (i for i, v in enumerate(values) if v), key=lambda i: float(values[i])
             )

@@ -113,8 +113,11 @@ class Space:
         if self.allocator is not None:
             structure = self._inverse.get(_table(configuration.placements))
             return None if structure is None else self._with_rate(structure, rate)
-        for selectors in self._selector_points():
-            point = self._solve(configuration, {**selectors, self.learning_rate: rate})
+        known = self._forced(configuration, {self.learning_rate: rate})
+        if known is None:
+            return None
+        for selectors in self._selector_points(known):
+            point = self._solve(configuration, {**selectors, **known})
             if point is not None:
                 return point
         return None
@@ -192,22 +195,31 @@ class Space:
     def _selectors(self) -> tuple[int, ...]:
         return tuple(sorted({i for d in self.dimensions for i in d.when}))
 
-    def _selector_points(self) -> Iterator[dict[int, int]]:
-        axes = [range(len(self.dimensions[i].values)) for i in self._selectors]
+    def _selector_points(self, known: Mapping[int, int]) -> Iterator[dict[int, int]]:
+        """Every choice of the selectors that are not known, the first values first."""
+        free = [i for i in self._selectors if i not in known]
+        axes = [range(len(self.dimensions[i].values)) for i in free]
         for choice in itertools.islice(itertools.product(*axes), ENUMERABLE):
-            yield dict(zip(self._selectors, choice, strict=True))
+            yield dict(zip(free, choice, strict=True))
 
     @cached_property
     def _slot_of(self) -> dict[tuple[str, str], Slot]:
         return {(slot.site, slot.module): slot for slot in self.slots}
 
-    def _solve(self, configuration: Configuration, known: Mapping[int, int]) -> Point | None:
-        """Indices that the placements force; the rest off. None when they contradict."""
+    def _forced(
+        self, configuration: Configuration, known: Mapping[int, int]
+    ) -> dict[int, int] | None:
+        """Indices that the placements force; None when they contradict."""
         indices = dict(known)
         for placement in configuration.placements:
             slot = self._slot_of.get((placement.site, placement.module))
             if slot is None or not self._force(slot, placement, indices):
                 return None
+        return indices
+
+    def _solve(self, configuration: Configuration, known: Mapping[int, int]) -> Point | None:
+        """The point with these indices, the rest off; None when it is another configuration's."""
+        indices = dict(known)
         for i, dimension in enumerate(self.dimensions):
             indices.setdefault(i, dimension.off)
         point = tuple(indices[i] for i in range(len(self.dimensions)))
@@ -216,6 +228,8 @@ class Space:
 
     def _force(self, slot: Slot, placement: Placement, indices: dict[int, int]) -> bool:
         wanted: dict[int, Value] = dict.fromkeys(slot.gates, True)
+        if slot.size in slot.from_dimension:
+            wanted |= self.dimensions[slot.from_dimension[slot.size]].when
         for name, value in placement.settings.items():
             if name in slot.from_dimension:
                 wanted[slot.from_dimension[name]] = value

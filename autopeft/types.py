@@ -223,6 +223,11 @@ class PeftModule:
     ships: Callable[[Settings, Mapping[str, torch.Tensor]], Shipped | None] | None = None
     """(settings, tensors of one trained configuration) -> the module that takes its place, None
     for none at all; left out where it ships as it is, or as a LoRA."""
+    adds: Callable[[Site, Settings], int] | None = None
+    """Multiply-adds per token of what ships; None for the published parameters, and for 0 where it
+    is mergeable."""
+    spares: Callable[[Settings], float] | None = None
+    """Share of the multiply-adds of its site that what ships need not do."""
     replaces: bool = False
     """Whether the layer that it sits on is not run: nothing else can sit inside."""
     square: bool = False
@@ -306,7 +311,8 @@ class Outcome:
 
     configuration: Configuration
     measurements: Mapping[str, Measured]
-    """`score`, `trainable`, `published`, `shipped`, `frozen`, `head`, `memory_predicted`,
+    """`score`, `trainable`, `published`, `shipped`, `frozen`, `head`, `multiply_adds`,
+    `multiply_adds_frozen`, `memory_predicted`,
     `memory_measured`, `train_loss`, ...; counts in parameters, memory in bytes, a score in 0..1."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """metric, split, rows, seeds, steps, batch, length, device, dtype, seconds, pack, ..."""

@@ -28,6 +28,7 @@ from autopeft.training.heap import keep_freed_memory
 from autopeft.training.loop import Protocol
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import target_of
+from autopeft.training.multiply_adds import MultiplyAdds
 from autopeft.training.pack import Pack
 from autopeft.training.pack_timer import timer
 from autopeft.training.planner import Planner
@@ -164,8 +165,16 @@ def _assemble(
         planner=_planner(settings, loaded, backbone, task, split=train, rows=protocol.batch),
         trunk_cache=trunk_cache_of(settings, backbone),
         needs_memory=bool(settings.memory) or "peak_memory" in settings.objectives,
+        compute=_compute(loaded, backbone, protocol) if "compute" in settings.objectives else None,
     )
     return Workbench(settings, data, task, loaded, backbone, modules, evaluator)
+
+
+def _compute(loaded: Checkpoint, backbone: Backbone, protocol: Protocol) -> MultiplyAdds:
+    """What a forward pass takes at the length of the protocol."""
+    inputs = tuple(loaded.tokenizer.model_input_names)
+    modules = catalog.modules.all()
+    return MultiplyAdds(loaded.model, backbone, modules, loaded.head, protocol.length, inputs)
 
 
 def _memory(

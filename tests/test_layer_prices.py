@@ -16,6 +16,7 @@ from autopeft.optimiser.problem import Problem
 from autopeft.space_expansion import expand
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import Target
+from autopeft.training.multiply_adds import MultiplyAdds
 from tests import tiny_models
 
 MODULES = catalog.modules.all()
@@ -82,6 +83,26 @@ def test_both_ways_give_the_same_prices_and_identities(bert, name):
         assert Candidates(replace(plain, layered=prices)).look(rows) == expected
         assert any(expected)
         assert expected[-1] is None
+
+
+def test_multiply_adds_add_up_over_layers(bert):
+    space = expand(catalog.spaces.load("das"), bert.backbone, MODULES)
+    found = evaluator("bert")
+    compute = MultiplyAdds(bert.memory.model, bert.backbone, MODULES, (), 8)
+    object.__setattr__(found, "compute", compute)
+    known = [catalog.objectives.load("compute")]
+    prices = layer_prices.prices(found, known, parameters=10**6, memory=math.inf)
+    rng = np.random.default_rng(1)
+    points = [space.random(rng) for _ in range(30)]
+    plain = replace(
+        problem(found, space, 10**6, math.inf),
+        costs=lambda c: (known[0].value(found.before_training(c)).value,),
+    )
+    rows = np.array(points, np.int16)
+    expected = Candidates(plain).look(rows)
+    assert Candidates(replace(plain, layered=prices)).look(rows) == expected
+    shares = {c.price.costs[0] for c in expected if c is not None}
+    assert min(shares) < 70 < 100 in shares
 
 
 def test_layers_that_are_no_single_stack_are_counted_whole(bert):

@@ -44,4 +44,5 @@ MODULE = PeftModule(
     mergeable=False,
     method=Das,
     ships=ships,
+    spares=lambda settings: float(settings["share"]),
 )

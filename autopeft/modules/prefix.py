@@ -139,6 +139,8 @@ MODULE = PeftModule(
     count=count,
     stack=stack,
     mergeable=False,
+    # Every query meets l more keys and values, and all heads together are as wide as the input.
+    adds=lambda site, settings: 2 * int(settings["length"]) * site.in_features,
     learning_rates=LearningRates(
         low=1e-4,
         high=1e-2,

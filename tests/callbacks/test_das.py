@@ -14,25 +14,34 @@ from autopeft.callbacks.das import Das
 from autopeft.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.training.loop import Trained, train
+from autopeft.training.multiply_adds import MultiplyAdds
 from autopeft.types import Configuration, Placement
 from tests import toy_task
 
 STEPS = 16
 
 
-def toy(useless: int, *, steps: int = STEPS, dtype: torch.dtype = torch.float32) -> Scoring:
-    """A confident model labels the rows itself; one of its four layers does nothing."""
+def toy(harmful: int, *, steps: int = STEPS, dtype: torch.dtype = torch.float32) -> Scoring:
+    """A confident model without one of its four layers labels the rows; that layer is loud."""
     scoring = toy_task.scoring(steps=steps, dtype=dtype)
-    path = scoring.backbone.layers[useless]
+    model, path = scoring.model, scoring.backbone.layers[harmful]
+    loud = [
+        parameter.data
+        for name, parameter in model.get_submodule(path).named_parameters()
+        if "output.dense" in name
+    ]
+    kept = [16 * weight for weight in loud]
     with torch.no_grad():
-        for name, parameter in scoring.model.named_parameters():
+        for name, parameter in model.named_parameters():
             if "LayerNorm" in name:
                 parameter.fill_(float(name.endswith("weight")))
-            elif "output.dense" in name:
-                parameter.mul_(0.0 if name.startswith(path) else 4.0)
             elif name.startswith("classifier"):
-                parameter.mul_(1000.0)
-    data = toy_task.planted(scoring.model, scoring.backbone, [])
+                parameter.mul_(100)
+        for weight in loud:
+            weight.zero_()
+        data = toy_task.planted(model, scoring.backbone, [])
+        for weight, value in zip(loud, kept, strict=True):
+            weight.copy_(value)
     return replace(scoring, splits=(data, data))
 
 
@@ -70,13 +79,29 @@ def skipped(pack: Any) -> torch.Tensor:
     return torch.tensor([layer.skipping() for layer in mine]).T
 
 
-@pytest.mark.parametrize("useless", [0, 2])
-def test_the_planted_useless_layer_is_found(useless: int) -> None:
-    scoring = toy(useless, steps=24)
+@pytest.mark.parametrize("harmful", [0, 2])
+def test_the_planted_harmful_layer_is_found(harmful: int) -> None:
+    scoring = toy(harmful, steps=24)
     pack = pack_of(scoring, das(), das(size=1), (*das(), *lora(0, 3)))
     assert scoring.train(pack) == [True] * 3
-    assert skipped(pack).int().argmax(1).tolist() == [useless] * 3
+    assert skipped(pack).int().argmax(1).tolist() == [harmful] * 3
     assert skipped(pack).sum(1).tolist() == [1] * 3
+
+
+def test_the_planted_harmful_layer_is_the_one_to_skip_as_a_searched_state() -> None:
+    """Of the four skips trained side by side; what each saves is the layer less its stand-in."""
+    scoring = toy(2, steps=8)
+    settings = {"bottleneck": 2, "scaling": 1.0}
+    states = [(Placement(f"{i}.whole_layer", "skip", settings),) for i in range(4)]
+    pack = scoring.pack([Configuration(state, 1e-3) for state in states])
+    scoring.train(pack)
+    with pack.attached(scoring.model):
+        losses = scoring.losses(pack, list(range(64)))
+    assert losses.argmin() == 2
+    counted = MultiplyAdds(scoring.model, scoring.backbone, scoring.modules, ["classifier"], 8)
+    layer = 8 * (4 * 16**2 + 2 * 16 * 32) + 2 * 8**2 * 16
+    saved = [counted.frozen - counted.measured(s)["multiply_adds"].value for s in states]
+    assert saved == [layer - 8 * 2 * 2 * 16] * 4
 
 
 def test_the_number_rises_to_the_share_and_the_choice_is_final_after_the_first_part() -> None:

@@ -13,6 +13,8 @@ OUTCOME = Outcome(
         "trainable": Measured(5),
         "frozen": Measured(1_000),
         "memory_predicted": Measured(2_000.0),
+        "multiply_adds": Measured(900),
+        "multiply_adds_frozen": Measured(1_200),
     },
 )
 
@@ -41,3 +43,10 @@ class TestPeakMemory(ObjectiveContract):
         measured = {**OUTCOME.measurements, "memory_measured": Measured(3_000.0)}
         outcome = Outcome(OUTCOME.configuration, measured)
         assert catalog.objectives.load(self.name).value(outcome) == Measured(3_000.0)
+
+
+class TestCompute(ObjectiveContract):
+    name = "compute"
+
+    def test_value(self) -> None:
+        assert catalog.objectives.load(self.name).value(OUTCOME) == Measured(75.0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from autopeft import catalog
+from autopeft.design import project
 from autopeft.discovery import discover
+from autopeft.space_expansion import expand
 from autopeft.testing import SpaceContract
-from autopeft.types import Backbone
+from autopeft.types import Backbone, Configuration, Placement
 from tests import tiny_models
 
 
@@ -60,3 +64,33 @@ class TestMoving(_Tiny):
 
 class TestLightPeft(_Tiny):
     name = "light_peft"
+
+
+class TestDas(_Tiny):
+    name = "das"
+
+    def test_a_point_is_what_its_layers_are(self) -> None:
+        """Also with too many layers to try every state of each, and for what it cannot express."""
+        model = tiny_models.frozen("bert", layers=12)
+        backbone = discover(model, catalog.backbones.all(), name="bert")
+        space = expand(catalog.spaces.load("das"), backbone, catalog.modules.all())
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            point = space.random(rng)
+            values = space.values(point)
+            modules = {p.site.split(".")[0]: p.module for p in space.decode(point).placements}
+            states = {"lora": "tuned", "skip": "skipped", "": "frozen"}
+            for layer in range(12):
+                assert values[f"state[{layer}]"] == states[modules.get(str(layer), "")]
+            assert space.encode(space.decode(point)) == point
+        strange = Placement("11.mlp.up", "lora", {"rank": 3, "scaling": 2.0})
+        assert space.encode(Configuration((strange,), 1e-3)) is None
+
+    def test_a_configuration_is_projected_with_its_states(self) -> None:
+        """A rank that the space lacks becomes the nearest; what is skipped stays skipped."""
+        space = expand(catalog.spaces.load("das"), self.backbone(), catalog.modules.all())
+        lora = Placement("0.mlp.up", "lora", {"rank": 5, "scaling": 2.0})
+        skip = Placement("2.whole_layer", "skip", {"bottleneck": 3, "scaling": 1.0})
+        found = space.values(project(space, Configuration((lora, skip), 1e-3)))
+        assert [found[f"state[{i}]"] for i in range(3)] == ["tuned", "frozen", "skipped"]
+        assert found["skip.bottleneck[2]"] == 2

@@ -226,7 +226,7 @@ class PeftModule:
     adds: Callable[[Site, Settings], int] | None = None
     """Multiply-adds per token of what ships; None for the published parameters, and for 0 where it
     is mergeable."""
-    spares: Callable[[Settings], float] | None = None
+    spares: Callable[[Site, Settings], float] | None = None
     """Share of the multiply-adds of its site that what ships need not do."""
     replaces: bool = False
     """Whether the layer that it sits on is not run: nothing else can sit inside."""

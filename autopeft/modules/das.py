@@ -44,5 +44,5 @@ MODULE = PeftModule(
     mergeable=False,
     method=Das,
     ships=ships,
-    spares=lambda settings: float(settings["share"]),
+    spares=lambda site, settings: float(settings["share"]),
 )

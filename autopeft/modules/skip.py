@@ -32,6 +32,6 @@ MODULE = PeftModule(
         high=6e-3,
         source="as for the serial adapter, whose form it has",
     ),
-    spares=lambda settings: 1.0,
+    spares=lambda site, settings: 1.0,
     replaces=True,
 )

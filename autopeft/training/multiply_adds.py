@@ -50,7 +50,7 @@ class MultiplyAdds:
             added = piece.adds(site, placement.settings)
         elif not piece.mergeable:
             added = piece.count(site, placement.settings).published
-        spared = piece.spares(placement.settings) if piece.spares is not None else 0.0
+        spared = piece.spares(site, placement.settings) if piece.spares is not None else 0.0
         return added * self.length - round(spared * self.of_site(site))
 
     @property

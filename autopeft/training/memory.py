@@ -152,7 +152,9 @@ class MemoryModel:
     def _parts(self, step: Step, acting: Acting) -> list[Parts]:
         workspace = workspace_bytes() if self.target.device == "cuda" else 0
         updating = step.end + self.optimiser.peak(step.count, step.trained, step.largest)
-        # The most that a method makes between backward and the next step: a copy of the weights,
+        # A method that trains some layers only is predicted as if it trained all: the lowest one
+        # may always be drawn. What is more is what methods make after backward, at most: a copy
+        # of the weights,
         # and what it computes for one of them. What it keeps are buffers of its modules.
         updating = updating + acting * (step.trained + 2 * step.largest)
         rows = zip(

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
-from autopeft.callbacks.ist import Ist
+from autopeft.callbacks.ist import Ist, PackedIst
+from autopeft.scoring import Scoring
 from autopeft.training.callback import Callback, Run
-from tests import toy_task
+from autopeft.training.loop import Trained, train
+from autopeft.types import Configuration, Placement
+from tests import as_lora, toy_task
+from tests.training.cpu_allocator import step_peak
+from tests.training.test_memory import TARGET, setting
 
 
 class Witness(Callback):
@@ -74,11 +82,11 @@ def test_the_update_is_that_of_the_paper() -> None:
     losses = iter([0.1, 0.5, 0.9])
     damped: list[torch.Tensor] = []
 
-    def reward(run: Run, rows: list[int], chosen: torch.Tensor) -> torch.Tensor:
+    def loss(run: Run, step: int, chosen: torch.Tensor) -> torch.Tensor:
         damped.append(chosen[0])
-        return torch.tensor([-next(losses)], dtype=torch.float64).exp()
+        return torch.tensor([next(losses)], dtype=torch.float64)
 
-    ist._reward = reward  # type: ignore[method-assign]
+    ist._loss = loss  # type: ignore[method-assign]
     scoring.train(pack, callbacks=[ist])
     rewards = torch.tensor([-0.1, -0.5, -0.9], dtype=torch.float64).exp()
     expected = sum(
@@ -121,3 +129,103 @@ def test_models_with_fewer_layers_than_sets_train_too(layers: int) -> None:
     ist = Ist(interval=1)
     assert scoring.train(scoring.pack([scoring.lora(2)]), callbacks=[ist]) == [True]
     assert ist.active.sum() == 1
+
+
+# --- as a module type -------------------------------------------------------------------------
+
+
+def placed(scoring: Scoring, module: str, *, layers: Sequence[int] = (0, 1, 2, 3)) -> Configuration:
+    settings = {**scoring.modules[module].defaults, "rank": 2}
+    sites = (site for site in scoring.linears if site.layer in layers)
+    return Configuration(tuple(Placement(site.name, module, settings) for site in sites), 1e-2)
+
+
+def test_as_a_module_type_it_leaves_the_rest_of_the_pack_alone() -> None:
+    scoring = toy_task.scoring(steps=12, dtype=torch.float64)
+    jobs = [placed(scoring, "ist"), placed(scoring, "lora"), placed(scoring, "ist", layers=[1, 3])]
+    together = scoring.pack(jobs)
+    scoring.train(together)
+    for k, job in enumerate(jobs):
+        alone = scoring.pack([job])
+        scoring.train(alone)
+        for found, expected in ((together.export, alone.export), (together.memory, alone.memory)):
+            for name, tensor in expected(0).items():
+                torch.testing.assert_close(found(k)[name], tensor, rtol=1e-6, atol=1e-12)
+    scores = together.memory(0)
+    assert any(bool(score) for score in scores.values())
+    assert len({float(v) for n, v in scores.items() if n.startswith("1.")}) == 1
+    assert sum(as_lora.check(scoring, together)) == 2 * len(scoring.linears)
+
+
+def test_as_a_module_type_only_the_drawn_layers_move() -> None:
+    scoring = toy_task.scoring(steps=3)
+    half = replace(placed(scoring, "ist"), learning_rate=1e-2)
+    settings = {"rank": 2, "scaling": 2.0, "trained": 0.5}
+    half = replace(half, placements=tuple(replace(p, settings=settings) for p in half.placements))
+    pack = scoring.pack([placed(scoring, "ist"), half, placed(scoring, "ist", layers=[2])])
+    moved: list[list[int]] = []
+
+    class Watch(Callback):
+        def before_step(self, run: Run, step: int) -> None:
+            self.before = {key: m.B.detach().clone() for key, m in run.pack.layers.items()}
+
+        def after_step(self, run: Run, step: int) -> None:
+            layers: list[set[int]] = [set() for _ in run.pack.jobs]
+            for key, module in run.pack.layers.items():
+                changed = (self.before[key] != module.B).flatten(1).any(1)
+                for k in torch.nonzero(changed).flatten().tolist():
+                    layers[k].add(run.pack.sites[key].layer)
+            moved.append([len(found) for found in layers])
+
+    scoring.train(pack, callbacks=[Watch()])
+    assert moved == [[1, 2, 1]] * 3
+
+
+def test_paused_between_draws_it_ends_as_if_never_paused() -> None:
+    scoring = toy_task.scoring(steps=24, dtype=torch.float64)
+    jobs = [placed(scoring, "ist"), placed(scoring, "lora")]
+
+    def trained(which: Sequence[int], **options: Any) -> list[Trained]:
+        protocol = replace(scoring.protocol, rungs=(0.5, 1.0))
+        given: dict[str, Any] = {"task": scoring.task, "splits": scoring.splits, **options}
+        pack = scoring.pack([jobs[k] for k in which])
+        return train(scoring.model, pack, protocol=protocol, **given)
+
+    straight = trained([0, 1])
+    half = trained([0, 1], until=12)
+    ended = trained([1, 0], since=half[::-1])
+    for name, tensor in straight[0].paused.tensors.items():
+        torch.testing.assert_close(ended[1].paused.tensors[name], tensor, rtol=1e-6, atol=1e-12)
+
+
+class Fixed(Ist):
+    """Trains the same layers in every step."""
+
+    def __init__(self, layers: Sequence[int]) -> None:
+        super().__init__(kind=PackedIst)
+        self.layers = list(layers)
+
+    def before_step(self, run: Run, step: int) -> None:
+        super().before_step(run, step)
+        self.active[:] = False
+        self.active[:, self.layers] = True
+        for layer, active in self._layers(run):
+            layer.requires_grad_(bool(active.any()))
+
+
+def test_the_predicted_memory_covers_every_draw() -> None:
+    """And is that of the worst one, where the lowest layer is trained."""
+    peaks = {}
+    model, memory = setting("bert", replace(TARGET, rows=24), layers=2)
+    settings = {"rank": 8, "scaling": 2.0, "trained": 0.5}
+    sites = (site.name for site in memory.backbone.sites if site.kind == "linear")
+    configuration = Configuration(tuple(Placement(s, "ist", settings) for s in sites), 1e-3)
+    piece = memory.modules["ist"]
+    for layers in ((0,), (1,), (0, 1)):
+        method = replace(piece, method=partial(Fixed, layers))
+        memory.modules = {**memory.modules, "ist": method}
+        peaks[layers] = step_peak(model, memory, configuration)
+    predicted = memory.predict(configuration) and memory.parts(configuration).step
+    assert max(peaks.values()) <= 1.01 * predicted
+    assert predicted <= 1.05 * peaks[(0, 1)]
+    assert peaks[(1,)] < peaks[(0,)]

@@ -110,7 +110,7 @@ def test_inspect_counts_sites_and_says_what_fits(run: Run, monkeypatch: pytest.M
     assert rows[1][:2] == ["attention.query", "linear"]
     assert {row[4] for row in rows[1:]} == {layers}
     assert {row[1]: row[5] for row in rows[1:]} == {
-        "linear": "adalora, dsl, dylora, increlora, lora, sparse, triadapt",
+        "linear": "adalora, dsl, dylora, increlora, ist, lora, sparse, triadapt",
         "attention": "cut_heads, prefix",
         "mlp": "cut_neurons, parallel_adapter",
         "layer": "serial_adapter",

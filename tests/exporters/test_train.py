@@ -101,7 +101,7 @@ def test_a_script_carries_training_time_methods(
 ) -> None:
     """All of them at once, each at sites of its own, and what they end as."""
     made = tiny_bundle.bench(tmp_path, "bert", steps=STEPS)
-    names = ("adalora", "dsl", "dylora", "increlora", "sparse", "triadapt")
+    names = ("adalora", "dsl", "dylora", "increlora", "ist", "sparse", "triadapt")
     placements = [
         placement
         for index, name in enumerate(names)

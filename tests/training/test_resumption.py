@@ -72,7 +72,7 @@ def test_survivors_packed_anew_end_as_if_never_paused(architecture: str, family:
             torch.testing.assert_close(found.paused.tensors[name], tensor, rtol=1e-6, atol=1e-9)
 
 
-METHODS = ("adalora", "dsl", "dylora", "increlora", "triadapt")
+METHODS = ("adalora", "dsl", "dylora", "increlora", "ist", "triadapt")
 
 
 def test_training_time_methods_go_on_where_they_were() -> None:

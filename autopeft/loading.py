@@ -105,7 +105,7 @@ def save(
 ) -> list[Path]:
     """Write the adapter of a model that `attach` or `load` gave, for `load`; gives the files.
 
-    What a training-time method has moved or cut is written as the plain LoRA that it has become.
+    What a training-time method has moved or cut is written as what it has become, such as a LoRA.
     Heads and neurons that are cut are named in `autopeft.json`, under `about`.
 
     Args:

@@ -189,8 +189,9 @@ def test_a_base_searched_in_bfloat16(bench: Bench, tmp_path: Path) -> None:
 
 def mixture(made: Workbench) -> list[Placement]:
     return [
-        *tiny_bundle.placed(made, "lora", [1, 0, 2]),
-        *tiny_bundle.placed(made, "prefix", [3, 0, 2]),
+        *tiny_bundle.placed(made, "lora", [1, 0, 2], layers=[0, 1]),
+        *tiny_bundle.placed(made, "prefix", [3, 0], layers=[0, 1]),
+        *tiny_bundle.placed(made, "skip", [2], layers=[2]),
         *tiny_bundle.placed(made, "serial_adapter", [2], layers=[2]),
         *tiny_bundle.placed(made, "parallel_adapter", [2], layers=[0]),
         *tiny_bundle.placed(made, "sparse", [3, 0], layers=[1]),

@@ -160,6 +160,8 @@ def test_a_neighbour_without_masks_computes_as_before_bit_for_bit() -> None:
 def test_pruning_goes_on_in_another_pack(step: int) -> None:
     """Before the cut and after, and each ends as it does alone."""
     scoring = toy_task.scoring(["0.mlp.up"], steps=STEPS, layers=1, dtype=torch.float64)
+    training = scoring.splits[0]
+    few = toy_task.split(training.batch(list(range(4)))["input_ids"], training.labels[:4])
 
     def packed(*shares: tuple[int, int], **options: Any) -> list[Trained]:
         return train(
@@ -167,7 +169,7 @@ def test_pruning_goes_on_in_another_pack(step: int) -> None:
             pack_of(scoring, *shares),
             task=scoring.task,
             protocol=replace(scoring.protocol, rungs=(step / STEPS, 1.0)),
-            splits=scoring.splits,
+            splits=(training, few),
             **options,
         )
 

@@ -104,6 +104,8 @@ def test_a_configuration_chooses_alone_as_in_a_pack() -> None:
 def test_a_choice_goes_on_in_another_pack(step: int) -> None:
     """Before the places are chosen and after."""
     scoring = toy_task.scoring(["0.mlp.up"], steps=STEPS, layers=1, dtype=torch.float64)
+    training = scoring.splits[0]
+    few = toy_task.split(training.batch(list(range(4)))["input_ids"], training.labels[:4])
 
     def packed(*entries: int, **options: Any) -> list[Trained]:
         return train(
@@ -111,7 +113,7 @@ def test_a_choice_goes_on_in_another_pack(step: int) -> None:
             pack_of(scoring, *entries, steps=4),
             task=scoring.task,
             protocol=replace(scoring.protocol, rungs=(step / STEPS, 1.0)),
-            splits=scoring.splits,
+            splits=(training, few),
             **options,
         )
 

@@ -20,6 +20,7 @@ from autopeft import catalog, checkpoint
 from autopeft.discovery import discover
 from autopeft.errors import UsageError
 from autopeft.training.masks import PackedMasks, cuts
+from autopeft.training.multiply_adds import MultiplyAdds
 from autopeft.types import Configuration, Placement
 from tests import tiny_models
 
@@ -96,6 +97,24 @@ def test_logits_are_the_same_and_linears_smaller(name: str) -> None:
     assert after < 0.9 * before
     with torch.no_grad():
         torch.testing.assert_close(autopeft.resize(model)(input_ids=IDS).logits, expected)
+
+
+@pytest.mark.parametrize("name", ["bert", "llama", "gpt2"])
+def test_the_multiply_adds_that_are_saved_are_those_that_are_predicted(name: str) -> None:
+    """50 percent of 2 heads, of 32 or 64 neurons."""
+    model = model_of(name)
+    backbone = discover(model, catalog.backbones.all(), name="any")
+    head, modules = checkpoint.head_paths(model, set()), catalog.modules.all()
+    counted = MultiplyAdds(model, backbone, modules, head, 6)
+    whole = counted.frozen
+    adapted(model, {"cut_heads": 50, "cut_neurons": 50})
+    for layer in model.autopeft.layers.values():
+        half = torch.arange(layer.parts) % 2
+        layer.masks.data = half.double().unsqueeze(0)
+    predicted = counted.measured(model.autopeft.jobs[0].configuration.placements)
+    autopeft.resize(model)
+    found = MultiplyAdds(model, backbone, modules, head, 6).frozen
+    assert predicted["multiply_adds"].value == found < 0.6 * whole
 
 
 def test_what_is_trained_further_still_learns() -> None:

@@ -12,14 +12,13 @@ parts that are cut leave the model after the training, not in its midst.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from autopeft.training.callback import Callback, Run
-from autopeft.training.masks import PackedMasks
+from autopeft.training.masks import PackedMasks, number
 
 
 class PackedHeads(PackedMasks):
@@ -76,8 +75,7 @@ class Pruning(Callback):
 def cut(layers: Sequence[PackedMasks], k: int) -> None:
     """Set the smallest masks of one configuration to 0, by their share in all, and others to 1."""
     share = sum(layer.parts * layer.sizes[k] / 100 for layer in layers)
-    # A share such as 0.34 has no exact form: half of 12 is 6.
-    gone = smallest([layer.masks[k] for layer in layers], math.floor(share + 1e-6))
+    gone = smallest([layer.masks[k] for layer in layers], number(share))
     for layer, mine in zip(layers, gone, strict=True):
         layer.masks[k] = (~mine).to(layer.masks.dtype)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 
 from autopeft.callbacks.pruning import PackedHeads, Pruning
-from autopeft.training.masks import count
+from autopeft.training.masks import count, spared
 from autopeft.types import LearningRates, PeftModule
 
 MODULE = PeftModule(
@@ -27,5 +27,6 @@ MODULE = PeftModule(
         high=6e-3,
         source="3e-4 on RoBERTa-large in Light-PEFT (2406.03792); a proxy of 100 steps needs more",
     ),
+    spares=spared,
     method=partial(Pruning, PackedHeads),
 )

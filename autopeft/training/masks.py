@@ -6,6 +6,7 @@ part with the query heads that read it. Masks start at 1; a mask of 0 leaves its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +22,17 @@ from autopeft.types import Count, Settings, Site
 def count(site: Site, settings: Settings) -> Count:
     """Held: one per part. Published: none, as parts are left out or stay as they were."""
     return Count(known_parts(site) if settings["cut"] else 0, 0)
+
+
+def spared(site: Site, settings: Settings) -> float:
+    """Share of a site that is cut: what the percentage says, but never its last part."""
+    parts = known_parts(site)
+    return min(number(parts * int(settings["cut"]) / 100), parts - 1) / parts
+
+
+def number(share: float) -> int:
+    """Whole parts in a share of them, which may be lower by rounding: half of 12 is 6."""
+    return math.floor(share + 1e-6)
 
 
 class PackedMasks(PackedModule):

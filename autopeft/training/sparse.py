@@ -2,8 +2,9 @@
 
 S is made dense from its values and places for the time of one product, and so is its gradient: a
 site takes as much memory as its frozen weight for each configuration of the pack, forward and
-backward, one site at a time. Only while the places are not chosen yet, every site holds a sum of
-that size throughout.
+backward, one site at a time. While the places are not chosen yet, every site holds a sum of that
+size throughout, which decides the peak: more than a LoRA of as many parameters needs. SPT's own
+release may need more than full fine-tuning, as the authors of SNELL report of SPT-Adapter.
 """
 
 from __future__ import annotations

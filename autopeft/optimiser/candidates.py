@@ -149,7 +149,7 @@ class Candidates:
         return Candidate(
             point,
             identity_of(configuration),
-            Price(self.problem.costs(configuration), 0.0, False),
+            Price(self.problem.costs(configuration), self.problem.stratify(configuration), False),
             worth_of(self.problem, configuration.placements),
             self._expected([self._decoded(point)], self._rates([point]))[0],
         )

@@ -38,6 +38,9 @@ Fit = Callable[[Data], Surrogate | None]
 LEAST_OBSERVATIONS = 6
 """With fewer finished trials in the space there is nothing to model."""
 
+SIZE_UNIT = math.log(100)
+"""Sizes this far apart, two orders of magnitude, are as far as the ends of a dimension."""
+
 EVALUATIONS = 1_200
 """Points that are looked at per suggestion."""
 
@@ -131,7 +134,7 @@ class Belief:
         """Log expected hypervolume improvement of each candidate."""
         import torch
 
-        mean, deviation = self.surrogate.mean_and_deviation(_rows(self.candidates, found))
+        mean, deviation = self.surrogate.mean_and_deviation(rows_of(self.candidates, found))
         costs = torch.tensor([self.scale(c.price.costs) for c in found], dtype=torch.float64)
         scores: list[float] = acquisition.log_improvement(
             mean, deviation, costs, self.front
@@ -147,7 +150,7 @@ def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) 
         return None
     points = [o.point for o in inside if o.point is not None] + list(history.running)
     described = candidates.describe(points)
-    rows = _rows(candidates, described)
+    rows = rows_of(candidates, described)
     data = _data(problem, inside, rows[: len(inside)])
     posterior = fit(data) if problem.prior is None else guided.fit(data, fit)
     if posterior is None:
@@ -167,10 +170,18 @@ def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) 
     return Belief(candidates, posterior, scale, front, _centres(points, values, scaled))
 
 
-def _rows(candidates: Candidates, found: Sequence[Candidate]) -> NDArray[np.float64]:
-    """What the surrogate sees: positions, then the importance score and the prior, if any."""
+def rows_of(candidates: Candidates, found: Sequence[Candidate]) -> NDArray[np.float64]:
+    """What the surrogate sees, in columns.
+
+    Size, learning rate, the other dimensions, and at last importance score and prior, if any.
+    """
     grid, problem = candidates.grid, candidates.problem
-    rows = grid.rows(grid.array([c.point for c in found]))[:, grid.counts > 1]
+    positions = grid.rows(grid.array([c.point for c in found]))
+    rate = problem.space.learning_rate
+    others = grid.counts > 1
+    others[rate] = False
+    sizes = [c.log_size / SIZE_UNIT for c in found]
+    rows = np.column_stack([sizes, positions[:, rate], positions[:, others]])
     if problem.worth is not None:
         rows = np.column_stack([rows, [c.worth for c in found]])
     if problem.prior is not None:
@@ -183,6 +194,7 @@ def _data(problem: Problem, observations: Sequence[Observation], rows: NDArray[n
         rows=tuple(map(tuple, rows.tolist())),
         values=tuple(_value(problem, o) for o in observations),
         errors=tuple(o.errors[problem.modelled] for o in observations),
+        short=2,
         scored=problem.worth is not None,
     )
 

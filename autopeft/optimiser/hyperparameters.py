@@ -39,6 +39,8 @@ class Data:
     """Standard errors; 0 where they are not known."""
     scored: bool = False
     """Whether the last column of the rows is an importance score."""
+    short: int = 0
+    """How many of the first columns are of the whole configuration, such as its learning rate."""
 
     def first(self, count: int) -> Data:
         """The first rows."""
@@ -125,11 +127,12 @@ class _Fit:
         self.relative = _relative(data.errors, self.error)
         usual = (self.error / self.scale) ** 2 if known else USUAL_NOISE
         usual = min(max(usual, LEAST_NOISE), MOST_NOISE)
+        # A column of the whole configuration is short, whatever the number of the others.
         lengths = [usual_log_length(columns)] * columns
-        widths = [1.0] * columns
+        lengths[: data.short] = [0.0] * data.short
         if data.scored and columns == len(data.rows[0]):
-            # One column that sums up all others is short, whatever their number.
             lengths[-1] = 0.0
+        widths = [1.0] * columns
         centre = [*lengths, math.log(USUAL_VARIANCE), math.log(usual), 0.0]
         widths += [1.0, KNOWN_WIDTH if known else NOISE_WIDTH, 1.0]
         self.centre = torch.tensor(centre, dtype=torch.float64)

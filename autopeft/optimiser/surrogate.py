@@ -1,10 +1,11 @@
 """A Gaussian process on the one objective that is noisy and dear.
 
 A Matérn kernel with one length scale per dimension and a prior on them that grows with the
-dimension, fitted by maximum a posteriori. An importance score may be given as one more column; it
-is used only while it predicts left-out trials better. Runs that came out far below what all others
-predict for them are trusted less. Everything is dense: at a few hundred trials one step of a fit
-takes milliseconds.
+dimension, fitted by maximum a posteriori. Columns of the whole configuration, its size and its
+learning rate, have short ones: that predicts real trainings better. An importance score may be
+given as one more column; it is used only while it predicts left-out trials better. Runs that came
+out far below what all others predict for them are trusted less. Everything is dense: at a few
+hundred trials one step of a fit takes milliseconds.
 """
 
 from __future__ import annotations

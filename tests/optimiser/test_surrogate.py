@@ -176,6 +176,21 @@ def test_a_score_that_predicts_is_used_and_one_that_does_not_is_left_out():
     assert surrogate.fit(scored("chance")).fitted.columns == 12
 
 
+def test_a_column_of_the_whole_configuration_may_bend_though_the_others_are_many():
+    """As a learning rate does among many ranks: too low and too high are both bad."""
+    generator = torch.Generator().manual_seed(2)
+    rows = torch.rand(60, 40, generator=generator, dtype=torch.float64)
+    values = -8 * (rows[:, 0] - 0.5).square() + 0.1 * rows[:, 1:].mean(dim=1)
+    known, asked = rows[:25], rows[25:]
+    errors = {}
+    for short in (0, 1):
+        table = tuple(map(tuple, known.tolist()))
+        found = surrogate.fit(Data(table, tuple(values[:25].tolist()), (0.0,) * 25, short=short))
+        mean, _ = found.mean_and_deviation(asked.numpy())
+        errors[short] = float((mean - values[25:]).square().mean())
+    assert errors[1] < 0.5 * errors[0]
+
+
 def test_predictions_are_in_the_units_of_the_data():
     small, large = surrogate.fit(data(15)), surrogate.fit(data(15, scale=100.0))
     row = np.array([(0.3, 0.3, 0.3, 0.3)])

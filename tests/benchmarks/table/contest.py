@@ -115,7 +115,8 @@ def contest(found: Source, mode: str, seed: int) -> Contest:
     return _pool(found, seed) if mode == "pool" else _surrogate(found, seed)
 
 
-def _problem(found: Source, seed: int) -> Problem:
+def problem_of(found: Source, seed: int) -> Problem:
+    """What a search in a source's space would tell a sampler."""
     prices = found.prices
     scored = next(iter(found.importance.values()), None)
     return Problem(
@@ -143,7 +144,7 @@ def _pool(found: Source, seed: int) -> Contest:
 
     return Contest(
         f"{found.task}/{found.space_name}/pool",
-        _problem(found, seed),
+        problem_of(found, seed),
         _strata(by_point),
         truth=lambda point: by_point[point].score,
         observe=observe,
@@ -168,7 +169,7 @@ def _strata(by_point: Mapping[Point, Entry]) -> tuple[Point, ...]:
 
 def _surrogate(found: Source, seed: int) -> Contest:
     answers, best = _answers(found)
-    problem = _problem(found, seed)
+    problem = problem_of(found, seed)
 
     def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
         return answers(point) + answers.noise * float(rng.normal()), answers.noise
@@ -194,7 +195,7 @@ def _designed(found: Source, problem: Problem) -> tuple[Point, ...]:
 @lru_cache(maxsize=4)
 def _answers(found: Source) -> tuple[Answers, float]:
     """What answers for any configuration, and the hypervolume of its true front."""
-    problem = _problem(found, 0)
+    problem = problem_of(found, 0)
     answers = Answers(problem, found.entries)
     known = [found.space.point(entry.point) for entry in found.entries]
     front = best_per_bucket(problem, answers.of, generations=GENERATIONS, known=known)
@@ -203,4 +204,4 @@ def _answers(found: Source) -> tuple[Answers, float]:
 
 def quality(found: Source) -> dict[str, float]:
     """What cross-validation says of the surrogate."""
-    return Answers(_problem(found, 0), found.entries).quality()
+    return Answers(problem_of(found, 0), found.entries).quality()

@@ -7,7 +7,7 @@ For every pair of tasks and every seed, the default sampler searches the second 
 `cold`, with its initial design; `warm`, with a prior and first configurations from trials of the
 first task as `autopeft search --warm-start` takes them; and `permuted`, the same with the scores of
 those trials shuffled, as of a source that is unrelated. Printed: after how many trials each reaches
-the hypervolume that the cold search has in the end, as a share of the cold one's trials.
+the hypervolume that the cold search has early and in the end, as a share of the cold one's trials.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from tests.benchmarks.table.contest import Source
 TASKS = ("trec", "banking77", "sst2")
 ARMS = ("cold", "warm", "permuted")
 COSTS = 1
+EARLY = (8, 20)
+"""Trials of the cold search whose hypervolume is a goal, besides that of all."""
 
 
 def lesson(source: Source, count: int, rng: np.random.Generator, *, permuted: bool) -> Lesson:
@@ -102,6 +104,14 @@ def trials_to(shares: Sequence[float], goal: float) -> int:
     return next((n for n, share in enumerate(shares, 1) if share >= goal), len(shares) + 1)
 
 
+def needed(found: Sequence[dict[str, Any]], arm: str, count: int) -> float:
+    """Trials to what the cold search has after so many, as a share of the cold one's; median."""
+    goals = [(one, one["cold"][count - 1]) for one in found]
+    return statistics.median(
+        trials_to(one[arm], goal) / trials_to(one["cold"], goal) for one, goal in goals
+    )
+
+
 def summary(found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Medians over the seeds of every pair and space, and over everything."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
@@ -110,11 +120,8 @@ def summary(found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for (source, target, space), mine in [*groups.items(), (("all", "all", "all"), found)]:
         row: dict[str, Any] = {"source": source, "target": target, "space": space}
         for arm in ARMS[1:]:
-            ratios = [
-                trials_to(one[arm], one["cold"][-1]) / trials_to(one["cold"], one["cold"][-1])
-                for one in mine
-            ]
-            row[f"{arm}_trials"] = statistics.median(ratios)
+            row[f"{arm}_trials"] = needed(mine, arm, len(mine[0]["cold"]))
+            row |= {f"{arm}_trials_to_{early}": needed(mine, arm, early) for early in EARLY}
             row[f"{arm}_end"] = statistics.median(one[arm][-1] - one["cold"][-1] for one in mine)
         yield row
 
@@ -145,7 +152,8 @@ def main() -> None:
         print(
             f"{row['source']} -> {row['target']}, {row['space']}: warm needs "
             f"{row['warm_trials']:.2f} of the cold search's trials ({row['warm_end']:+.3f} in the "
-            f"end), permuted {row['permuted_trials']:.2f} ({row['permuted_end']:+.3f})"
+            f"end), permuted {row['permuted_trials']:.2f} ({row['permuted_end']:+.3f}); "
+            + ", ".join(f"{row[f'warm_trials_to_{n}']:.2f} to what it has after {n}" for n in EARLY)
         )
 
 

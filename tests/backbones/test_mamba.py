@@ -31,7 +31,8 @@ def tiny(model_type: str) -> tuple[nn.Module, Backbone]:
 def test_sites(model_type: str) -> None:
     _, backbone = tiny(model_type)
     expected = {f"{i}.mixer.{role}" for i in range(2) for role in LINEARS[model_type]}
-    assert {site.name for site in backbone.sites} == expected | {"0.layer", "1.layer"}
+    whole = {f"{layer}.{kind}" for layer in range(2) for kind in ("layer", "whole_layer")}
+    assert {site.name for site in backbone.sites} == expected | whole
     assert all(site.in_features == 32 for site in backbone.sites if site.role == "mixer.in")
 
 

@@ -116,12 +116,12 @@ def test_an_end_between_the_rungs_loses_no_pack(
 
 
 def test_halving_trains_on_only_what_is_on_a_front(place: Path, tmp_path: Path) -> None:
-    given = settings(place, trials=22, pack=4, steps=20, proxy="halving")
+    given = settings(place, trials=16, pack=4, steps=10, proxy="halving")
     found = search.run(given, tmp_path / "s.journal", Listener())
     stopped = [t for t in found.trials if t.state == "stopped"]
     steps = {t.number: t.provenance["curve"][-1]["step"] for t in found.trials}
     assert stopped
-    assert {steps[t.number] for t in stopped} <= {3, 8}
-    assert {steps[t.number] for t in found.trials if t.state == "complete"} == {20}
+    assert {steps[t.number] for t in stopped} <= {2, 4}
+    assert {steps[t.number] for t in found.trials if t.state == "complete"} == {10}
     assert all("at no higher cost" in t.message for t in stopped)
     assert not any(t.default for t in stopped)

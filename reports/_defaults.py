@@ -61,15 +61,18 @@ def covers(results: Results, trial: TrialRecord, default: TrialRecord) -> bool:
 
 
 def nearest(results: Results, trials: Sequence[TrialRecord], default: TrialRecord) -> TrialRecord:
-    """The trial whose worst objective, against the default and the spread of all, is best."""
+    """The trial whose worst objective, against the default and the spread of all, is best.
+
+    Where these are equal the next worst decides.
+    """
     columns = zip(*shared.rows(results, [*shared.finished(results)]), strict=True)
     spreads = [(max(column) - min(column)) or 1.0 for column in columns]
 
-    def worst_gain(trial: TrialRecord) -> float:
+    def worst_first(trial: TrialRecord) -> list[float]:
         gains = (gain(results, trial, default, objective).value for objective in results.objectives)
-        return min(value / spread for value, spread in zip(gains, spreads, strict=True))
+        return sorted(value / spread for value, spread in zip(gains, spreads, strict=True))
 
-    return max(trials, key=worst_gain)
+    return max(trials, key=worst_first)
 
 
 def gain(

@@ -128,6 +128,11 @@ def test_a_default_that_is_equalled_is_said_to_be() -> None:
     assert "Matched: LoRA (#0). Trial #1 is as good." in found
 
 
+def test_of_several_at_the_same_cost_the_best_is_held_against_a_default() -> None:
+    found = against(trial(0, 88.0, 0.3, "baseline: LoRA"), trial(1, 88.5, 0.3), trial(2, 91.0, 0.3))
+    assert "Beaten: LoRA (#0). Trial #2 is 3.0 ± 0.4 points better" in found
+
+
 def test_a_default_on_the_front_is_plainly_not_beaten() -> None:
     found = against(trial(0, 90.0, 0.3, "baseline: LoRA"), trial(1, 89.0, 0.1), trial(2, 70, 0.01))
     assert "Not beaten: no searched trial is at least as good as LoRA (#0) on every" in found

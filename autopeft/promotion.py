@@ -9,7 +9,7 @@ next to nothing, and what costs less than all others is never stopped.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,7 +87,7 @@ def early(point: Mapping[str, Any]) -> Early:
 
 
 def reached(
-    trials: Iterable[TrialRecord],
+    trials: Sequence[TrialRecord],
     step: int,
     *,
     directions: Sequence[Direction],
@@ -111,32 +111,28 @@ def reached(
 
 
 def finished(
-    trials: Iterable[TrialRecord],
+    trials: Sequence[TrialRecord],
     step: int,
     *,
     directions: Sequence[Direction],
     costs: Callable[[TrialRecord], Sequence[float]],
 ) -> list[Finished]:
-    """Those that were trained to the end, are within the limits, and were scored at that step.
-
-    Args:
-        trials: of which the first objective is the trained one.
-        step: where the rung ends.
-        directions: of all objectives.
-        costs: values of the objectives after the first.
-    """
-    return [
-        Finished(
-            trial.number,
-            early(point),
-            unsigned(next(iter(trial.objectives.values())), directions[0]),
-            losses(costs(trial), directions[1:]),
-        )
+    """Those of `reached` that were trained from there to the end."""
+    ended = {
+        trial.number: next(iter(trial.objectives.values()))
         for trial in trials
-        if trial.state == "complete" and trial.feasible
-        for point in trial.provenance.get("curve", ())[:-1]
-        if point["step"] == step
+        if trial.state == "complete" and _last(trial) > step
+    }
+    return [
+        Finished(one.number, one.early, unsigned(ended[one.number], directions[0]), one.costs)
+        for one in reached(trials, step, directions=directions, costs=costs)
+        if one.number in ended
     ]
+
+
+def _last(trial: TrialRecord) -> int:
+    """The last step at which the trial was scored."""
+    return max((int(point["step"]) for point in trial.provenance.get("curve", ())), default=0)
 
 
 def losses(values: Sequence[float], directions: Sequence[Direction]) -> tuple[float, ...]:

@@ -153,15 +153,8 @@ class RungTraining:
             share=halving.shares(steps).get(step, 0.0) if self.halving else None,
         )
         for number, stop in found.items():
-            outcome = evaluations[number].outcome
-            first, *others = self.objectives.items()
-            expected = {
-                first[0]: promotion.unsigned(stop.final, self.problem.directions[0]),
-                **{name: objective.value(outcome) for name, objective in others},
-            }
             reason = f"stopped after {step} of {steps} steps: {stop.words}"
-            self.ledger.tell_stopped(number, reason, expected, _record(outcome))
-            self._report(number)
+            self._tell_stopped(number, reason, stop.final, evaluations[number].outcome)
 
     def _reached(self, number: int, evaluation: Evaluation) -> Reached:
         outcome = evaluation.outcome
@@ -187,6 +180,15 @@ class RungTraining:
             trained = evaluation.runs[0].paused.tensors
             weights.save(self.ledger.path, number, trained, self.progress.note)
             self.ledger.tell(number, values, record)
+        self._report(number)
+
+    def _tell_stopped(self, number: int, reason: str, final: Measured, outcome: Outcome) -> None:
+        (trained, _), *others = self.objectives.items()
+        expected = {
+            trained: promotion.unsigned(final, self.problem.directions[0]),
+            **{name: objective.value(outcome) for name, objective in others},
+        }
+        self.ledger.tell_stopped(number, reason, expected, _record(outcome))
         self._report(number)
 
     def _report(self, number: int) -> None:

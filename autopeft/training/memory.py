@@ -153,9 +153,8 @@ class MemoryModel:
         workspace = workspace_bytes() if self.target.device == "cuda" else 0
         updating = step.end + self.optimiser.peak(step.count, step.trained, step.largest)
         # A method that trains some layers only is predicted as if it trained all: the lowest one
-        # may always be drawn. What is more is what methods make after backward, at most: a copy
-        # of the weights,
-        # and what it computes for one of them. What it keeps are buffers of its modules.
+        # may always be drawn. What methods make after backward is at most a copy of the weights,
+        # and what they compute for one of them. What they keep are buffers of their modules.
         updating = updating + acting * (step.trained + 2 * step.largest)
         rows = zip(
             (step.trained + step.buffers).tolist(),

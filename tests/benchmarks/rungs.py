@@ -14,14 +14,16 @@ from functools import partial
 import numpy as np
 
 from autopeft import halving, pareto, promotion, stopping
-from autopeft.promotion import Early, Finished, Reached
-from autopeft.types import Direction, Measured
+from autopeft.promotion import Early, Finished, Outlook, Reached
+from autopeft.types import Direction, Measured, Point
 
 
 @dataclass(frozen=True)
 class Training:
     """One configuration of a table with one seed."""
 
+    point: Point
+    """In the table's space."""
     curve: tuple[Early, ...]
     """At every rung, the last of them the end."""
     error: float
@@ -56,9 +58,8 @@ def hopeless(
     finished: Sequence[Training],
 ) -> list[Training]:
     """AutoPEFT's `--proxy short`: all but those with next to no chance to end on the front."""
-    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
-    expected = ((t, promotion.outlook(t.curve[rung], t.costs, known)) for t in candidates)
-    return [t for t, outlook in expected if outlook is None or not outlook.hopeless]
+    expected = ((t, outlook(t, rung, finished)) for t in candidates)
+    return [t for t, found in expected if found is None or not found.hopeless]
 
 
 def fronts_go_on(
@@ -105,6 +106,12 @@ def by_layers(
         count = max(count, len(layers[0]))
     chosen = {index - len(seen) for index in best_first[:count]}
     return [t for index, t in enumerate(candidates) if index in chosen]
+
+
+def outlook(training: Training, rung: int, finished: Sequence[Training]) -> Outlook | None:
+    """What a search expects of training on; None while too few are fully trained."""
+    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
+    return promotion.outlook(training.curve[rung], training.costs, known)
 
 
 def _finished(index: int, training: Training, rung: int) -> Finished:

@@ -23,7 +23,9 @@ LEARNING_RATE = 3e-3
 SHARES = (0.9, 0.3)
 """Shares of the budget at which importance is asked for an allocation."""
 RANK = 4
-SPREAD, LEAST_SPREAD = 4, 2
+GUESSES, SPREAD = 4, 2
+"""Most points that something speaks for, and points that only spread; these also stand in for
+guesses that are missing. More of either, and the search is later at what its model chooses."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def design(
     importance: Mapping[str, Scores],
     seeds: Sequence[Configuration] = (),
 ) -> Design:
-    """The initial design of a problem.
+    """The initial design of a problem: few points, the best guesses first.
 
     Args:
         problem: with an empty design.
@@ -57,12 +59,10 @@ def design(
     wanted = [*warm, *_important(space, backbone, limit, importance), *_upper(space, backbone)]
     found: dict[str, tuple[Point, str]] = {}
     for configuration, origin in wanted:
-        point = _fitted(problem, configuration)
+        point = _fitted(problem, configuration) if len(found) < GUESSES else None
         if point is not None:
             found.setdefault(digest.of_configuration(space.decode(point)), (point, origin))
-    # What an earlier study found stands in for points that only spread.
-    count = max(LEAST_SPREAD, SPREAD + len(space.dimensions) // 8 - len(warm))
-    for point in spread(problem, count, problem.seed):
+    for point in spread(problem, GUESSES + SPREAD - len(found), problem.seed):
         found.setdefault(digest.of_configuration(space.decode(point)), (point, "spread"))
     points = tuple(point for point, _ in found.values())
     return Design(points, {key: origin for key, (_, origin) in found.items()})

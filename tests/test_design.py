@@ -15,6 +15,7 @@ from autopeft.types import Backbone, Configuration, Placement, Scores
 from tests import tiny_models
 
 MODULES = catalog.modules.all()
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 
 
 def backbone_of(layers: int = 4) -> Backbone:
@@ -65,6 +66,22 @@ def test_every_point_is_feasible_and_new(name: str, limit: int) -> None:
     assert len({digest.of_configuration(c) for c in decoded}) == len(decoded)
     assert all(space.canonical(point) == point for point in found.points)
     assert set(found.origins.values()) >= {"spread"}
+
+
+def test_what_an_earlier_study_found_comes_first_and_the_design_stays_short() -> None:
+    space = expand(catalog.spaces.load("lora"), BERT, MODULES)
+    rank, site = {"rank": 2, "scaling": 2.0}, next(s.name for s in BERT.sites if s.kind == "linear")
+    earlier = [Configuration((Placement(site, "lora", rank),), rate) for rate in RATES]
+    given = {"spt": scores("2.")}
+    found = design(problem(space, 10**6), BERT, limit=10**6, importance=given, seeds=earlier)
+    origins = [found.origins[digest.of_configuration(space.decode(p))] for p in found.points]
+    assert origins == ["warm start"] * 4 + ["spread"] * 2
+
+
+def test_points_that_spread_stand_in_for_missing_guesses() -> None:
+    space = expand(catalog.spaces.load("lora"), BERT, MODULES)
+    found = design(problem(space, 10**6), BERT, limit=10**6, importance={})
+    assert sorted(found.origins.values()) == ["spread"] * 5 + ["upper layers"]
 
 
 def test_importance_puts_modules_where_the_sensitivity_is() -> None:

@@ -35,7 +35,7 @@ from autopeft.types import Direction, Point
 Fit = Callable[[Data], Surrogate | None]
 """A way to fit the surrogate."""
 
-LEAST_OBSERVATIONS = 6
+LEAST_OBSERVATIONS = 4
 """With fewer finished trials in the space there is nothing to model."""
 
 SIZE_UNIT = math.log(100)

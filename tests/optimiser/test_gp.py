@@ -62,7 +62,7 @@ def fronts(sampler, problem, trials, seed):
 
 
 def test_too_little_to_model_proposes_nothing():
-    problem = designed(5)
+    problem = designed(gp.LEAST_OBSERVATIONS - 1)
     assert suggest(problem, observed(problem), 0) is None
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,10 @@ import torch
 from autopeft import results, search, weights
 from autopeft.errors import Interrupted, NothingFits, StudyError, UsageError
 from autopeft.evaluate import Evaluator
-from autopeft.settings import Settings
 from autopeft.training import loop
 from autopeft.training.pack import Pack
 from autopeft.types import Results
-from tests import tiny_bundle
+from tests import forked_search, tiny_bundle
 from tests.listener import Listener
 from tests.tiny_bundle import settings
 
@@ -143,46 +139,25 @@ def test_stopping_and_going_on_gives_the_same_search(
     assert table(search.run(settings(place), path, Listener())) == table(whole[1])
 
 
-SCRIPT = """
-import json, sys
-from pathlib import Path
-from autopeft import search
-from autopeft.settings import Settings
-from tests.listener import Listener
-search.run(Settings.restored(json.loads(sys.argv[1])), Path(sys.argv[2]), Listener())
-"""
-
-
-def start(given: Settings, path: Path) -> subprocess.Popen[bytes]:
-    import json
-
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", SCRIPT, json.dumps(asdict(given)), str(path)]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    with path.with_suffix(".log").open("ab") as log:
-        return subprocess.Popen(command, cwd=root, env=environment, stderr=log)
-
-
-def test_kill_at_random_moments_then_the_same_trials(place: Path, tmp_path: Path) -> None:
+def test_kill_at_random_moments_then_the_same_trials(
+    place: Path, whole: tuple[Path, Results], tmp_path: Path
+) -> None:
     """SIGKILL loses at most the pack in flight, which runs again as it was asked."""
-    given = settings(place, trials=11)
-    alone = tmp_path / "alone.journal"
-    process = start(given, alone)
-    assert process.wait(timeout=240) == 0
-    killed = tmp_path / "killed.journal"
+    path = tmp_path / "killed.journal"
     rng = random.Random(1)
     for _ in range(3):
-        size = killed.stat().st_size if killed.exists() else 0
-        process = start(given, killed)
-        while process.poll() is None and (
-            not killed.exists() or killed.stat().st_size < size + rng.randint(1_000, 20_000)
-        ):
+        size = path.stat().st_size if path.exists() else 0
+        enough = size + rng.randint(1_000, 20_000)
+        process = forked_search.start(settings(place), path)
+        while process.is_alive() and (not path.exists() or path.stat().st_size < enough):
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    process = start(given, killed)
-    assert process.wait(timeout=240) == 0
-    assert table(results.snapshot(killed)) == table(results.snapshot(alone))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "it had ended before"
+    process = forked_search.start(settings(place), path)
+    process.join(timeout=240)
+    assert process.exitcode == 0
+    assert table(results.snapshot(path)) == table(whole[1])
 
 
 def test_an_unfinished_last_line_is_dropped(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -48,9 +49,9 @@ def imported(script: Path) -> dict[str, Any]:
     return names
 
 
-def run(folder: Path, *options: str) -> str:
+def run(folder: Path) -> str:
     """What the script prints, started from elsewhere in a process of its own."""
-    command = [sys.executable, str(folder / "train.py"), *options]
+    command = [sys.executable, str(folder / "train.py")]
     done = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -174,7 +175,10 @@ def test_only_the_adapter_and_the_head_are_trained(lora: tuple[Bundle, Path]) ->
     assert trained == sum(tensor.numel() for tensor in bundle.trained.values())
 
 
-def test_full_fine_tuning_trains_every_weight_and_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore")
+def test_full_fine_tuning_trains_every_weight_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = tiny_bundle.bench(tmp_path, "bert", steps=2)
     bundle = tiny_bundle.bundle(made, tiny_bundle.placed(made, "lora", [1]))
     EXPORTER.write(bundle, tmp_path / "out")
@@ -182,7 +186,10 @@ def test_full_fine_tuning_trains_every_weight_and_writes_nothing(tmp_path: Path)
         model = imported(tmp_path / "out" / "train.py")["build"](torch.float32, full=True)
     assert all(p.requires_grad for p in model.parameters())
     assert not any("lora" in name for name, _ in model.named_parameters())
-    printed = run(tmp_path / "out", "--full", "5e-5")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(sys, "argv", ["train.py", "--full", "5e-5"])
+    runpy.run_path(str(tmp_path / "out" / "train.py"), run_name="__main__")
+    printed = capsys.readouterr().out
     assert re.search(
         r"^validation accuracy \d\.\d{4} \(full fine-tuning at 5e-05\)$", printed, re.M
     )

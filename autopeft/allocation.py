@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from autopeft import catalog, rank_budget
+from autopeft import catalog
+from autopeft.budget import count
 from autopeft.errors import UsageError
-from autopeft.types import Backbone, Placement, Scores, Settings, Value
+from autopeft.types import Backbone, Configuration, Placement, Scores, Settings, Value
 
 BY = "by"
 METHOD = "method"
@@ -42,8 +43,14 @@ def allocate(
     known = {key: value for key, value in settings.items() if key in allocator.defaults}
     tweaked = _tweaked(chosen, backbone, settings)
     placed = allocator.allocate(tweaked, backbone, budget, known)
-    assert rank_budget.parameters(placed, backbone) <= max(budget, 0), name
+    assert parameters(placed, backbone) <= max(budget, 0), name
     return placed
+
+
+def parameters(placements: Sequence[Placement], backbone: Backbone) -> int:
+    """Parameters of what allocators place; a budget less this is an allocation's slack."""
+    modules = {name: catalog.modules.load(name) for name in {p.module for p in placements}}
+    return count(Configuration(tuple(placements), 0.0), backbone, modules).parameters
 
 
 def _own_allocator(scores: Scores) -> str:

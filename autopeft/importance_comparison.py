@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autopeft import allocation, importance_scores, rank_budget
+from autopeft import allocation, importance_scores
 from autopeft.types import Backbone, Placement, Scores
 from autopeft.workbench import Workbench
 
@@ -87,7 +87,7 @@ def compare(
 def proposal(compared: Compared, backbone: Backbone, budget: int) -> Proposal:
     """What the method's own allocator places within a budget in parameters."""
     placed = allocation.allocate([compared.mean], backbone, budget, {})
-    used = rank_budget.parameters(placed, backbone)
+    used = allocation.parameters(placed, backbone)
     return Proposal(placed, used, budget - used)
 
 

@@ -21,18 +21,6 @@ def price(site: Site) -> int:
     return site.in_features + site.out_features
 
 
-def parameters(placements: Sequence[Placement], backbone: Backbone) -> int:
-    """Parameters of what allocators place; a budget less this is an allocation's slack."""
-    return sum(_parameters(placement, backbone.site(placement.site)) for placement in placements)
-
-
-def _parameters(placement: Placement, site: Site) -> int:
-    """Those of LoRA, or of weights that are tuned one by one."""
-    if placement.module == "sparse":
-        return int(placement.settings["entries"])
-    return int(placement.settings["rank"]) * price(site)
-
-
 def scored_linears(scores: Scores, backbone: Backbone) -> list[Site]:
     """Every linear of the backbone.
 

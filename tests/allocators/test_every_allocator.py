@@ -9,7 +9,7 @@ import pytest
 
 from autopeft import allocation, catalog, rank_budget
 from autopeft.errors import UsageError
-from autopeft.types import Backbone, Scores, Site
+from autopeft.types import Backbone, Placement, Scores, Site
 
 ALLOCATORS = catalog.allocators.names()
 BINS = 400
@@ -68,11 +68,23 @@ def test_no_allocator_is_ever_above_the_budget_and_all_are_deterministic(
         budget = draw.choice([0, -3, 1, draw.randint(0, everything), draw.randint(0, everything)])
         settings = {**draw.choice(SETTINGS), "by": name}
         placed = allocation.allocate([scores], backbone, budget, settings)
-        assert rank_budget.parameters(placed, backbone) <= max(0, budget)
+        assert allocation.parameters(placed, backbone) <= max(0, budget)
         sizes = {"lora": "rank", "sparse": "entries"}
         assert all(p.settings[sizes[p.module]] > 0 for p in placed)
         assert len({p.site for p in placed}) == len(placed)
         assert placed == allocation.allocate([scores], backbone, budget, settings)
+
+
+def test_what_is_placed_is_counted_as_its_module_type_counts() -> None:
+    """A rank of AdaLoRA has an energy beside the vectors of one of LoRA; an entry is a weight."""
+    backbone = backbone_of([(4, 6)] * 3)
+    placed = [
+        Placement("0.role0", "adalora", {"rank": 3, "scaling": 2.0, "live": 0.5}),
+        Placement("0.role1", "sparse", {"entries": 7}),
+        Placement("1.role0", "lora", {"rank": 2, "scaling": 2.0}),
+    ]
+    assert allocation.parameters(placed, backbone) == 3 * (4 + 6 + 1) + 7 + 2 * (4 + 6)
+    assert allocation.parameters([], backbone) == 0
 
 
 @pytest.mark.parametrize("name", ["ranks", "whole_sites", "exact"])
@@ -99,7 +111,7 @@ def test_parameters_are_shared_in_proportion_to_scores_without_ranks() -> None:
     backbone = backbone_of([(4, 4), (8, 8), (4, 4)])
     scores = Scores("fisher", {"0.role0": 1.0, "0.role1": 2.0, "1.role0": 4.0}, {})
     placed = allocation.allocate([scores], backbone, 7 * 16, {"max_rank": 64})
-    spent = {p.site: rank_budget.parameters([p], backbone) for p in placed}
+    spent = {p.site: allocation.parameters([p], backbone) for p in placed}
     assert spent == {"0.role0": 16, "0.role1": 32, "1.role0": 64}
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from autopeft import catalog, rank_budget
+from autopeft import allocation, catalog
 from autopeft.errors import UsageError
 from autopeft.types import Backbone, Placement, Scores, Site
 
@@ -98,7 +98,7 @@ def test_never_above_the_budget_and_nothing_that_fits_is_left_out() -> None:
 def split(scores: Scores, backbone: Backbone, budget: int, **settings: float) -> dict[str, int]:
     """Site -> entries, or -1 for a module."""
     placed = METHOD.allocate(scores, backbone, budget, {**settings, "unstructured": True})
-    assert rank_budget.parameters(placed, backbone) <= budget
+    assert allocation.parameters(placed, backbone) <= budget
     return {p.site: int(p.settings.get("entries", -1)) for p in placed}
 
 

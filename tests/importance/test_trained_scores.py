@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from autopeft import catalog, rank_budget
-from autopeft.allocation import allocate
+from autopeft import allocation, catalog, rank_budget
 from autopeft.types import Scores
 from tests import toy_task
 
@@ -41,8 +40,8 @@ def test_an_allocation_within_any_budget(method: str) -> None:
     scoring = toy_task.scoring(PLANTED, steps=6)
     found = catalog.importance.load(method).score(scoring)
     for budget in (0, 47, 500, 5000):
-        placed = allocate([found], scoring.backbone, budget, {"rank": 1})
-        assert rank_budget.parameters(placed, scoring.backbone) <= budget
+        placed = allocation.allocate([found], scoring.backbone, budget, {"rank": 1})
+        assert allocation.parameters(placed, scoring.backbone) <= budget
     assert placed
 
 
@@ -136,7 +135,7 @@ def test_sites_that_alone_can_be_trained_are_found(method: str) -> None:
     order = sorted(found.site, key=lambda name: -found.site[name])
     assert set(order[:2]) == set(useful)
     one = rank_budget.price(scoring.backbone.site("1.mlp.down"))
-    placed = allocate([found], scoring.backbone, one + 32, {"rank": 1})
+    placed = allocation.allocate([found], scoring.backbone, one + 32, {"rank": 1})
     assert {p.site for p in placed} <= set(useful)
     assert placed
 

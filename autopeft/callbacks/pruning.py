@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 
 from autopeft.training.callback import Callback, Run
-from autopeft.training.masks import PackedMasks, number
+from autopeft.training.masks import PackedMasks, count, number, spared
+from autopeft.types import LearningRates, PeftModule, SiteKind
 
 
 class PackedHeads(PackedMasks):
@@ -95,3 +97,27 @@ def smallest(masks: Sequence[torch.Tensor], count: int) -> list[torch.Tensor]:
     found = torch.zeros_like(every, dtype=torch.bool)
     found[chosen] = True
     return list(found.split([len(size) for size in sizes]))
+
+
+def module(
+    label: str, kind: SiteKind, stack: type[PackedMasks], *, together: bool = False
+) -> PeftModule:
+    """The module type of masks of one kind; `together` as in `Pruning`."""
+    return PeftModule(
+        label=label,
+        paper="arXiv 2406.03792",
+        kind=kind,
+        size="cut",
+        defaults={},
+        count=count,
+        stack=stack,
+        mergeable=False,
+        learning_rates=LearningRates(
+            low=2e-4,
+            high=6e-3,
+            source="3e-4 on RoBERTa-large in Light-PEFT (2406.03792); a proxy of 100 steps needs "
+            "more",
+        ),
+        spares=spared,
+        method=partial(Pruning, stack, together=together),
+    )

@@ -7,26 +7,6 @@ without them.
 
 from __future__ import annotations
 
-from functools import partial
+from autopeft.callbacks.pruning import PackedHeads, module
 
-from autopeft.callbacks.pruning import PackedHeads, Pruning
-from autopeft.training.masks import count, spared
-from autopeft.types import LearningRates, PeftModule
-
-MODULE = PeftModule(
-    label="Cut attention heads",
-    paper="arXiv 2406.03792",
-    kind="attention",
-    size="cut",
-    defaults={},
-    count=count,
-    stack=PackedHeads,
-    mergeable=False,
-    learning_rates=LearningRates(
-        low=2e-4,
-        high=6e-3,
-        source="3e-4 on RoBERTa-large in Light-PEFT (2406.03792); a proxy of 100 steps needs more",
-    ),
-    spares=spared,
-    method=partial(Pruning, PackedHeads),
-)
+MODULE = module("Cut attention heads", "attention", PackedHeads)

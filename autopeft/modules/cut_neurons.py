@@ -6,26 +6,6 @@ layer's last. See `callbacks.pruning`, and `resizing` for a model without them.
 
 from __future__ import annotations
 
-from functools import partial
+from autopeft.callbacks.pruning import PackedNeurons, module
 
-from autopeft.callbacks.pruning import PackedNeurons, Pruning
-from autopeft.training.masks import count, spared
-from autopeft.types import LearningRates, PeftModule
-
-MODULE = PeftModule(
-    label="Cut feed-forward neurons",
-    paper="arXiv 2406.03792",
-    kind="mlp",
-    size="cut",
-    defaults={},
-    count=count,
-    stack=PackedNeurons,
-    mergeable=False,
-    learning_rates=LearningRates(
-        low=2e-4,
-        high=6e-3,
-        source="3e-4 on RoBERTa-large in Light-PEFT (2406.03792); a proxy of 100 steps needs more",
-    ),
-    spares=spared,
-    method=partial(Pruning, PackedNeurons, together=True),
-)
+MODULE = module("Cut feed-forward neurons", "mlp", PackedNeurons, together=True)

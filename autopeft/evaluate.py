@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autopeft import budget, shipping
+from autopeft import budget, run_scores, shipping
 from autopeft.checkpoint import Checkpoint
 from autopeft.errors import UsageError
 from autopeft.training.cuda_memory import measure
@@ -20,9 +19,11 @@ from autopeft.training.pack import Job, Pack
 from autopeft.training.pack_load import Load, load_of
 from autopeft.training.planner import Planner
 from autopeft.training.trunk_cache import TrunkCache
-from autopeft.types import Backbone, Configuration, Measured, Outcome, PeftModule, Task
+from autopeft.types import Backbone, Configuration, Measured, Metric, Outcome, PeftModule, Task
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from autopeft.training.batches import Split
 
 
@@ -183,7 +184,10 @@ class Evaluator:
             return Evaluation(outcome, failure="diverged: a gradient or a loss was not finite")
         measured = {**outcome.measurements, "seconds": Measured(sum(run.seconds for run in runs))}
         if runs[0].paused.step == self.protocol.steps:
-            measured |= {**self._scores(runs), **self._measured(configuration)}
+            measured |= {
+                **run_scores.scores(runs, *self._judged_by),
+                **self._measured(configuration),
+            }
             measured |= self._shipped(configuration, runs[0])
         return Evaluation(replace(outcome, measurements=measured), runs)
 
@@ -195,18 +199,10 @@ class Evaluator:
         count = budget.count(found, self.backbone, self.modules)
         return {"shipped": Measured(count.parameters), **self._computed(found)}
 
-    def _scores(self, runs: Sequence[Trained]) -> dict[str, Measured]:
-        metric = self.task.metrics[self.metric]
-        labels = self.splits[1].labels.numpy()
-        found = [run.rungs[-1].predictions.numpy() for run in runs]
-        values = [metric.value(predictions, labels) for predictions in found]
-        examples = statistics.fmean(metric.error(p, labels) for p in found)
-        seeds = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
-        loss = statistics.fmean(run.rungs[-1].train_loss for run in runs)
-        return {
-            "score": Measured(statistics.fmean(values), (examples**2 + seeds**2) ** 0.5),
-            "train_loss": Measured(loss),
-        }
+    @property
+    def _judged_by(self) -> tuple[Metric, np.ndarray]:
+        """The metric, and what should have been predicted."""
+        return self.task.metrics[self.metric], self.splits[1].labels.numpy()
 
     def _measured(self, configuration: Configuration) -> dict[str, Measured]:
         """Peak memory of training the configuration alone, where it can be measured."""
@@ -222,18 +218,6 @@ class Evaluator:
         }
 
     def _provenance(self, runs: Sequence[Trained]) -> dict[str, Any]:
-        metric = self.task.metrics[self.metric]
-        labels = self.splits[1].labels.numpy()
-        curve = [
-            {
-                "step": reached[0].step,
-                "train_loss": statistics.fmean(rung.train_loss for rung in reached),
-                "score": statistics.fmean(
-                    metric.value(rung.predictions.numpy(), labels) for rung in reached
-                ),
-            }
-            for reached in zip(*(run.rungs for run in runs), strict=True)
-        ]
         record = {
             "metric": self.metric,
             "split": "search-validation",
@@ -248,7 +232,7 @@ class Evaluator:
             "memory_shape": [self.memory.target.rows, self.memory.target.length],
             "memory_precision": self.memory.target.precision,
             "gradient_checkpointing": self.memory.target.checkpointing,
-            "curve": curve,
+            "curve": run_scores.curve(runs, *self._judged_by),
             "predictions": runs[0].rungs[-1].predictions.tolist(),
         }
         return json.loads(json.dumps(record))  # type: ignore[no-any-return]

@@ -60,17 +60,7 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         if ledger.recall("validation_labels") is None:
             ledger.remember("validation_labels", bench.evaluator.splits[1].labels.tolist())
         _introduce(progress, bench, plan)
-        training = RungTraining(
-            evaluator=bench.evaluator,
-            ledger=ledger,
-            problem=plan.problem,
-            objectives=objectives,
-            progress=progress,
-            total=settings.trials or TRIALS[bench.checkpoint.device.type],
-            deadline=time.monotonic() + (settings.timeout or math.inf),
-            early_stopping=settings.early_stopping and settings.proxy != "none",
-            halving=settings.proxy == "halving",
-        )
+        training = _training(ledger, bench, plan=plan, settings=settings, progress=progress)
         rounds = Rounds(
             settings=settings,
             ledger=ledger,
@@ -84,6 +74,23 @@ def run(settings: Settings, path: Path, progress: Progress, *, command: str = ""
         if rounds.run() and settings.confirm:
             _confirm(training, bench)
         return results.read(ledger)
+
+
+def _training(
+    ledger: Ledger, bench: Workbench, *, plan: Outline, settings: Settings, progress: Progress
+) -> RungTraining:
+    """What trains the trials, the time counted from now."""
+    return RungTraining(
+        evaluator=bench.evaluator,
+        ledger=ledger,
+        problem=plan.problem,
+        objectives=plan.objectives,
+        progress=progress,
+        total=settings.trials or TRIALS[bench.checkpoint.device.type],
+        deadline=time.monotonic() + (settings.timeout or math.inf),
+        early_stopping=settings.early_stopping and settings.proxy != "none",
+        halving=settings.proxy == "halving",
+    )
 
 
 def _confirm(training: RungTraining, bench: Workbench) -> None:

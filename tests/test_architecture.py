@@ -57,6 +57,7 @@ LEVELS = (
     }
     | {"space_file"},
     {"docstrings", "space", "training"},
+    {"run_scores"},
     {
         "callbacks",
         "catalog",

@@ -10,12 +10,15 @@ _LATE = {
     "save": "loading",
     "methods": "trainer",
     "resize": "resizing",
+    "save_resized": "resized_file",
+    "load_resized": "resized_file",
 }
 """Name -> the module that it is imported from when first used."""
 
 
 def __getattr__(name: str) -> Any:
-    """Adapters on models: `load`, `attach`, `save` and `resize`, and `methods` for a trainer."""
+    """Adapters on models: `load`, `attach`, `save` and `resize`; `save_resized` and `load_resized`
+    for what that gives; `methods` for a trainer."""
     if name not in _LATE:
         raise AttributeError(f"module `autopeft` has no attribute `{name}`")
     from importlib import import_module

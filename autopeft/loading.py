@@ -145,7 +145,7 @@ def _check_whole(pack: Pack) -> None:
     if any(getattr(layer, "resized", False) for layer in pack.layers.values()):
         raise UsageError(
             "a resized model no longer holds the adapter of its base model",
-            hint="save it first, and resize what `autopeft.load` gives",
+            hint="write it with `autopeft.save_resized`, or save first and resize what is loaded",
         )
 
 

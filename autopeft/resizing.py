@@ -34,7 +34,7 @@ def resize(model: torch.nn.Module) -> torch.nn.Module:
     """The model itself, its linears and the modules on them without what is cut.
 
     It computes what it computed before, in less time and memory, but cannot be saved as an adapter
-    of its base model any more.
+    of its base model any more: see `save_resized`.
 
     Args:
         model: as `attach` or `load` gave it, its masks cut.

@@ -81,6 +81,7 @@ LEVELS = (
         "resizing",
         "trainer",
     },
+    {"resized_file"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results", "transfer"},
     {"confirming", "exporting", "rung_training"},

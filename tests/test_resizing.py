@@ -157,3 +157,40 @@ def test_a_saved_adapter_says_what_is_cut_and_a_resized_one_is_not_saved(tmp_pat
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     with pytest.raises(UsageError, match="resized model"):
         autopeft.save(loaded, tmp_path)
+
+
+# --- a resized model in a folder of its own ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bert", "llama", "gpt2"])
+def test_a_resized_model_is_written_and_read_without_its_base(name: str, tmp_path: Path) -> None:
+    model = autopeft.resize(adapted(model_of(name), EVERYTHING))
+    files = autopeft.save_resized(model, tmp_path / "smaller")
+    assert {file.name for file in files} == {file.name for file in (tmp_path / "smaller").iterdir()}
+    found = autopeft.load_resized(tmp_path / "smaller")
+    assert not found.training
+    assert {n: p.shape for n, p in found.named_parameters()} == {
+        n: p.shape for n, p in model.named_parameters()
+    }
+    with torch.no_grad():
+        expected = model(input_ids=IDS).logits
+        torch.testing.assert_close(found(input_ids=IDS).logits, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_only_a_resized_model_is_written_as_one(tmp_path: Path) -> None:
+    model = adapted(model_of("bert"), {"cut_neurons": 50})
+    with pytest.raises(UsageError, match="has not been resized"):
+        autopeft.save_resized(model, tmp_path / "smaller")
+    assert not (tmp_path / "smaller").exists()
+
+
+def test_a_folder_without_a_resized_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read a resized model"):
+        autopeft.load_resized(tmp_path)
+    autopeft.save_resized(autopeft.resize(adapted(model_of("bert"), {"cut_heads": 50})), tmp_path)
+    (tmp_path / "resized.json").write_text('{"schema": "autopeft.resized/99"}')
+    with pytest.raises(UsageError, match="has the format `autopeft"):
+        autopeft.load_resized(tmp_path)
+    (tmp_path / "resized.json").write_text("[]")
+    with pytest.raises(UsageError, match="cannot read a resized model"):
+        autopeft.load_resized(tmp_path)

@@ -11,6 +11,7 @@ from typing import Any
 from autopeft.bundle import Bundle
 from autopeft.exporters import _lora
 from autopeft.loading import place_of
+from autopeft.resizing import FAMILIES
 from autopeft.types import Measured, PeftModule
 
 WIDTH = 100
@@ -49,7 +50,18 @@ OWN_BUILD = """\
     model = autopeft.attach(model, HERE / "configuration.json", head=HEAD, seed={seed})
     if INITIAL.exists():
         model.autopeft.restore(0, load_file(INITIAL))"""
-
+OWN_SAVE = "autopeft.save(model, ADAPTER)"
+RESIZED_SAVE = """\
+autopeft.save(model, ADAPTER)
+    smaller = autopeft.resize(autopeft.load(ADAPTER))
+    autopeft.save_resized(smaller, HERE / "resized")
+    after, before = (sum(p.numel() for p in m.base_model.parameters()) for m in (smaller, model))
+    print(f"resized/: the model without what was cut, {after:,} weights instead of {before:,}")"""
+RESIZED = """
+It writes `resized/` too: the whole model without the heads and neurons that were cut, smaller and
+faster, for `autopeft.load_resized`."""
+MASKED = """
+The heads and neurons that are cut stay in the model, masked: this family cannot be resized."""
 PLAIN_STEPS = {"max_norm": "CLIP,", "methods": ""}
 METHOD_STEPS = {
     "max_norm": "0.0 if full is None else CLIP,  # the methods clip what they have seen",
@@ -75,10 +87,14 @@ def _wording(bundle: Bundle) -> dict[str, Any]:
     bench, trial = bundle.workbench, bundle.trial
     metric = bench.evaluator.metric
     found = trial.measurements.get("score", Measured(float("nan")))
+    smaller = ""
+    if _cuts(bundle):
+        smaller = RESIZED if _resizes(bundle) else MASKED
     others = "With other\nclasses, change CLASSES and delete initial.safetensors."
     return {
         "title": f"Train trial {trial.number} of the study `{_plain(bundle.study)}` again.",
         "what": _what(bundle),
+        "resized": smaller,
         "other_labels": others if bench.data.classes else "A label is a number.",
         "metric": metric.replace("_", " "),
         "metric_label": bench.task.metrics[metric].label,
@@ -96,6 +112,19 @@ def _types(bundle: Bundle) -> list[PeftModule]:
     modules = bundle.workbench.modules
     placed = _lora.placed(bundle.trial.configuration, modules)
     return [modules[placement.module] for placement in placed]
+
+
+def _cuts(bundle: Bundle) -> bool:
+    """Whether heads or neurons of the backbone are cut."""
+    from autopeft.training.masks import PackedMasks
+
+    stacks = [piece.stack for piece in _types(bundle)]
+    return any(isinstance(stack, type) and issubclass(stack, PackedMasks) for stack in stacks)
+
+
+def _resizes(bundle: Bundle) -> bool:
+    """Whether what is cut can leave the model."""
+    return _cuts(bundle) and bundle.workbench.backbone.family in FAMILIES
 
 
 def _data(bundle: Bundle) -> dict[str, Any]:
@@ -167,7 +196,7 @@ def _adapter(bundle: Bundle) -> dict[str, str]:
     return {
         "adapter": literal("HEAD = ", bundle.workbench.checkpoint.head),
         "build": OWN_BUILD.format(seed=bundle.seed),
-        "save": "autopeft.save(model, ADAPTER)",
+        "save": RESIZED_SAVE if _resizes(bundle) else OWN_SAVE,
         **(METHOD_STEPS if acting else PLAIN_STEPS),
     }
 

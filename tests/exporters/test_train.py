@@ -18,9 +18,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import autopeft
 from autopeft.bundle import Bundle
 from autopeft.errors import ExportError
-from autopeft.exporters import _check, _lora
+from autopeft.exporters import _check, _lora, _script
 from autopeft.exporters._script import SCORES, literal
 from autopeft.exporters.train import EXPORTER
 from autopeft.training.batches import order
@@ -62,14 +63,29 @@ def check_repeated(
 ) -> None:
     """The script's score and its weights are the search's."""
     score = bundle.trial.measurements["score"]
-    last = printed.strip().splitlines()[-1]
-    assert last == (
+    (said,) = (line for line in printed.splitlines() if line.startswith("validation"))
+    assert said == (
         f"validation accuracy {score.value:.4f} (search: {score.value:.4f} ± {score.error:.4f})"
     )
     found = load_file(next((folder / "adapter").glob("*.safetensors")))
     assert found.keys() == trained.keys()
     for name, tensor in trained.items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-5)
+
+
+def check_resized(folder: Path, *, printed: str) -> None:
+    """What was cut is gone from the model that the script wrote, and it computes the same."""
+    whole, smaller = autopeft.load(folder / "adapter"), autopeft.load_resized(folder / "resized")
+    before, after = (
+        sum(parameter.numel() for parameter in model.base_model.parameters())
+        for model in (whole, smaller)
+    )
+    assert f"{after:,} weights instead of {before:,}" in printed
+    assert after < before
+    ids = torch.arange(1, 13).view(2, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(smaller(ids).logits, whole(ids).logits, rtol=1e-4, atol=1e-5)
+    assert "writes `resized/` too" in (folder / "train.py").read_text()
 
 
 def test_a_lora_script_repeats_the_trial_without_autopeft(tmp_path: Path) -> None:
@@ -121,7 +137,9 @@ def test_a_script_carries_training_time_methods(
     trained = _lora.as_shipped(bundle).trained
     kinds = {name.split(":")[1] for name in trained if not name.startswith("head:")}
     assert kinds == {"lora", "skip", "sparse", "cut_heads", "cut_neurons"}
-    check_repeated(bundle, tmp_path / "out", trained, printed=capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    check_repeated(bundle, tmp_path / "out", trained, printed=printed)
+    check_resized(tmp_path / "out", printed=printed)
     written = json.loads((tmp_path / "out" / "adapter" / "autopeft.json").read_text())
     cut = {p["site"]: p["module"] for p in written["configuration"]["placements"]}
     cut = {site: module for site, module in cut.items() if module.startswith("cut")}
@@ -165,6 +183,16 @@ def test_the_script_reads_the_tokens_of_the_search(lora: tuple[Bundle, Path]) ->
         assert rows == list(split.rows)
     report = (folder / "report.jsonl").read_text().splitlines()
     assert len(report) == len(bundle.workbench.data.report)
+
+
+def test_a_family_that_cannot_be_resized_says_so(tmp_path: Path) -> None:
+    made = tiny_bundle.bench(tmp_path, "bert", steps=2)
+    bundle = tiny_bundle.bundle(made, tiny_bundle.placed(made, "cut_neurons", [50]))
+    other = replace(made, backbone=replace(made.backbone, family="opt"))
+    text = _script.text(replace(bundle, workbench=other))
+    assert "this family cannot be resized" in text
+    assert "autopeft.resize" not in text
+    assert "autopeft.resize" in _script.text(bundle)
 
 
 def test_only_the_adapter_and_the_head_are_trained(lora: tuple[Bundle, Path]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from autopeft.types import Backbone, Configuration, Placement
+from autopeft.types import Backbone, Configuration, Placement, TrialRecord
 
 SIZES = ("rank", "bottleneck", "length", "entries", "cut", "size")
 """Settings that give the size of a module; the first one present counts."""
+SHIPPED = "shipped"
+"""What a finished trial keeps of what it ships: parameters measured, and placements recorded."""
 NAMED_ROLES = 2
 """Up to this many roles are named; more would not fit a table."""
 
@@ -27,6 +29,23 @@ def active(configuration: Configuration) -> list[Placement]:
 def active_layers(configuration: Configuration) -> set[int]:
     """Indices of the layers that hold at least one module."""
     return {int(placement.site.split(".", 1)[0]) for placement in active(configuration)}
+
+
+def as_shipped(trial: TrialRecord) -> Configuration:
+    """The configuration as it ships where the trial has recorded that, else as it was trained."""
+    if SHIPPED not in trial.provenance:
+        return trial.configuration
+    rate = trial.configuration.learning_rate
+    recorded = {"placements": trial.provenance[SHIPPED], "learning_rate": rate}
+    return Configuration.from_json(recorded)
+
+
+def shown_as(trial: TrialRecord) -> str:
+    """Which sizes `as_shipped` gives; empty where there are no others."""
+    if SHIPPED in trial.provenance:
+        return "as shipped"
+    known = trial.state == "complete" and SHIPPED not in trial.measurements
+    return "" if known else "as held while training"
 
 
 def describe(configuration: Configuration, backbone: Backbone) -> str:

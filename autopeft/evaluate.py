@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft import budget, run_scores, shipping
 from autopeft.checkpoint import Checkpoint
+from autopeft.describe import SHIPPED
 from autopeft.errors import UsageError
 from autopeft.training.cuda_memory import measure
 from autopeft.training.device_memory import room
@@ -188,16 +189,21 @@ class Evaluator:
                 **run_scores.scores(runs, *self._judged_by),
                 **self._measured(configuration),
             }
-            measured |= self._shipped(configuration, runs[0])
+            return Evaluation(self._shipped(replace(outcome, measurements=measured), runs[0]), runs)
         return Evaluation(replace(outcome, measurements=measured), runs)
 
-    def _shipped(self, configuration: Configuration, run: Trained) -> dict[str, Measured]:
-        """Parameters of what is exported, where a method has changed them."""
-        if not shipping.changes(configuration, self.modules):
-            return {}
-        found, _ = shipping.shipped(configuration, run.paused.tensors, self.modules)
+    def _shipped(self, outcome: Outcome, run: Trained) -> Outcome:
+        """With what is exported of one run and its size, where a method has changed them."""
+        if not shipping.changes(outcome.configuration, self.modules):
+            return outcome
+        found, _ = shipping.shipped(outcome.configuration, run.paused.tensors, self.modules)
         count = budget.count(found, self.backbone, self.modules)
-        return {"shipped": Measured(count.parameters), **self._computed(found)}
+        measured = {"shipped": Measured(count.parameters), **self._computed(found)}
+        return replace(
+            outcome,
+            measurements={**outcome.measurements, **measured},
+            provenance={**outcome.provenance, SHIPPED: found.to_json()["placements"]},
+        )
 
     @property
     def _judged_by(self) -> tuple[Metric, np.ndarray]:

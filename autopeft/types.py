@@ -350,7 +350,8 @@ class TrialRecord:
     """Values of the space's dimensions; empty for a baseline outside the space."""
     measurements: Mapping[str, Measured]
     provenance: Mapping[str, Any]
-    """With `curve`: list of {step, train_loss, score} and `seeds`: list of int."""
+    """With `curve`: list of {step, train_loss, score}, `seeds`: list of int and, where it ships as
+    something else than it was trained as, `shipped`: list of placements."""
     message: str = ""
     """Why it failed or was stopped, in one sentence."""
     digest: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from autopeft.describe import active, size_of
+from autopeft.describe import active, as_shipped, size_of
 from autopeft.types import Configuration, Results, TrialRecord
 
 STEPS = 10
@@ -39,7 +39,7 @@ def grid_of(results: Results, trials: Sequence[TrialRecord]) -> Grid:
     """The columns in use by any of the trials, modules together, roles in the backbone's order."""
     used: dict[Column, int] = {}
     for trial in trials:
-        for (_, column), size in sizes(trial.configuration).items():
+        for (_, column), size in sizes(as_shipped(trial)).items():
             used[column] = max(used.get(column, 0), size or 0)
     order = {site.role: i for i, site in enumerate(results.backbone.sites)}
     columns = sorted(used, key=lambda c: (c[0], order.get(c[1], len(order)), c[1]))
@@ -58,9 +58,15 @@ def sizes(configuration: Configuration) -> dict[tuple[int, Column], int | None]:
     return found
 
 
+def of_site(trial: TrialRecord) -> list[list[Any]]:
+    """`[layer, module, role, size]` of everything that a trial ships."""
+    found = sizes(as_shipped(trial)).items()
+    return [[layer, module, role, size] for (layer, (module, role)), size in found]
+
+
 def table_html(grid: Grid, trial: TrialRecord, identity: str) -> str:
-    """The map of one trial as a table."""
-    found = sizes(trial.configuration)
+    """The map of one trial as a table, of what it ships where that is known."""
+    found = sizes(as_shipped(trial))
     rows = "".join(_row(grid, found, layer) for layer in range(grid.layers))
     return (
         f'<table class="heat" id="{identity}"><thead>{head_html(grid)}</thead>'
@@ -102,7 +108,7 @@ def _cell(
 def small_html(grid: Grid, trial: TrialRecord, words: str) -> str:
     """The map of one trial as a picture without numbers; one path for each colour step."""
     paths: dict[int, list[str]] = {}
-    for (layer, column), size in sorted(sizes(trial.configuration).items()):
+    for (layer, column), size in sorted(sizes(as_shipped(trial)).items()):
         across = grid.columns.index(column)
         paths.setdefault(grid.step(column, size), []).append(f"M{across} {layer}h1v1h-1z")
     drawn = "".join(

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from autopeft.describe import active_layers, describe
-from autopeft.types import Backbone, Configuration, Placement, Site
+from autopeft.describe import active_layers, as_shipped, describe, shown_as
+from autopeft.types import (
+    Backbone,
+    Configuration,
+    Measured,
+    Placement,
+    Site,
+    TrialRecord,
+    TrialState,
+)
 
 ROLES = ("attention.query", "attention.key", "attention.value", "mlp.up")
 
@@ -68,3 +76,38 @@ def test_active_layers_leave_out_modules_of_size_zero() -> None:
     )
     assert found == {2, 11}
     assert active_layers(configuration()) == set()
+
+
+HELD = configuration(("0.mlp.up", "adalora", {"rank": 4, "scaling": 2.0, "live": 0.5}))
+SHIPPED = [{"site": "0.mlp.up", "module": "lora", "settings": {"rank": 1, "scaling": 2.0}}]
+
+
+def trial(state: TrialState, *, measured: bool, recorded: bool) -> TrialRecord:
+    return TrialRecord(
+        number=0,
+        state=state,
+        origin="model",
+        configuration=HELD,
+        objectives={},
+        feasible=True,
+        point={},
+        measurements={"shipped": Measured(16.0)} if measured else {},
+        provenance={"shipped": SHIPPED} if recorded else {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (trial("complete", measured=True, recorded=True), "as shipped"),
+        (trial("complete", measured=True, recorded=False), "as held while training"),
+        (trial("stopped", measured=False, recorded=False), "as held while training"),
+        (trial("complete", measured=False, recorded=False), ""),
+    ],
+)
+def test_what_ships_is_shown_where_it_is_recorded_and_it_is_said_which(
+    given: TrialRecord, words: str
+) -> None:
+    recorded = configuration(("0.mlp.up", "lora", {"rank": 1, "scaling": 2.0}))
+    assert as_shipped(given) == (recorded if words == "as shipped" else HELD)
+    assert shown_as(given) == words

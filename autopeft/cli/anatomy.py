@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from autopeft.cli.output import Table
 from autopeft.cli.tables import NAN, notes_on
-from autopeft.describe import SIZES, describe, size_of
+from autopeft.describe import SIZES, as_shipped, describe, shown_as, size_of
 from autopeft.format import bytes_text, count_text, measured, quantity, rate_text
 from autopeft.paired_difference import difference
 from autopeft.types import (
@@ -37,6 +37,7 @@ def facts_of(results: Results, trial: TrialRecord) -> dict[str, str]:
         "learning rate": rate_text(trial.configuration.learning_rate),
         "modules": describe(trial.configuration, results.backbone),
         "settings": _fixed_settings(trial.configuration),
+        "sites": shown_as(trial),
         "training": _training(trial),
         "digest": trial.digest,
     }
@@ -165,8 +166,8 @@ def _difference(
 
 
 def changes_table(results: Results, trial: TrialRecord, other: TrialRecord) -> Table:
-    """The sites at which two trials differ."""
-    a, b = (_cells(t.configuration) for t in (trial, other))
+    """The sites at which two trials differ, in what they ship where that is known."""
+    a, b = (_cells(as_shipped(t)) for t in (trial, other))
     order = [(site.layer, site.role) for site in results.backbone.sites]
     keys = [key for key in order if a.get(key) != b.get(key)]
     rows = [

@@ -8,7 +8,7 @@ from typing import Any
 from autopeft.describe import active_layers, describe
 from autopeft.types import Backbone, Results, TrialRecord
 
-BULKY = ("predictions", "curve")
+BULKY = ("predictions", "curve", "shipped")
 """Provenance that is left out of lists of trials."""
 
 

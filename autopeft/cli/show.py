@@ -82,17 +82,19 @@ def _data(results: Results, trial: TrialRecord) -> dict[str, Any]:
         **record(trial, results.backbone),
         "on_front": trial.number in results.front,
         "curve": trial.provenance.get("curve", []),
+        "shipped": trial.provenance.get("shipped"),
     }
 
 
 def _text(results: Results, trial: TrialRecord) -> None:
     from autopeft.cli.anatomy import facts_of, site_table
     from autopeft.cli.verdict import error_bars
+    from autopeft.describe import as_shipped
 
     output.show(output.facts(facts_of(results, trial)))
     if trial.configuration.placements:
         output.text("")
-        output.show(site_table(trial.configuration, results.backbone))
+        output.show(site_table(as_shipped(trial), results.backbone))
     output.note(error_bars(results))
     output.hint(
         f"`autopeft export {quote(results.study)} {trial.number} --to train -o DIR` writes it"

@@ -1,4 +1,4 @@
-// Layers: the map of the selected configuration, drawn again from the table's configurations.
+// Layers: the map of the selected trial, from what it ships or from the table's configurations.
 (() => {
   const body = page.one("#layers-map tbody");
   const grid = page.data.layers;
@@ -25,11 +25,16 @@
     return sizes;
   }
 
+  function shipped(rows) {
+    return new Map(rows.map(([layer, module, role, size]) => [`${layer} ${module} ${role}`, size]));
+  }
+
   function show(trial) {
     const packed = configurations[trial];
     if (!packed) return;
-    const sizes = found(packed);
+    const sizes = grid.shipped[trial] ? shipped(grid.shipped[trial]) : found(packed);
     document.getElementById("layers-name").textContent = `#${trial}`;
+    document.getElementById("layers-state").textContent = grid.states[trial] ?? "";
     [...body.rows].forEach((row, layer) => {
       grid.columns.forEach(([module, role], index) => {
         const size = sizes.get(`${layer} ${module} ${role}`);

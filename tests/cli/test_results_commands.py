@@ -173,12 +173,37 @@ def test_show_has_the_numbers_and_the_table_of_sites(study: Path, run: Run) -> N
     rows = table(sites)
     assert [row["layer"] for row in rows] == list("012345")
     assert rows[0] == {"layer": "0", "attention.query": "lora 8", "attention.value": "lora 8"}
+    assert "sites" not in named, "what ships is what was trained"
+
+
+def test_show_gives_what_ships_where_it_is_recorded(
+    study: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = (Placement("0.attention.query", "adalora", {"rank": 4}),)
+    shipped = [{"site": "0.attention.query", "module": "lora", "settings": {"rank": 1}}]
+    trial = results_fixture.trials()[0]
+    trial = replace(
+        trial,
+        configuration=replace(trial.configuration, placements=held),
+        provenance={**trial.provenance, "shipped": shipped},
+    )
+    found = results_fixture.of_trials((trial,))
+    monkeypatch.setattr(results, "snapshot", lambda path: found)
+    facts, sites = run("show", "0")[1].split("\n\n")
+    named = dict(line.split("\t", 1) for line in facts.splitlines())
+    assert named["modules"] == "adalora 4 on query"
+    assert named["sites"] == "as shipped"
+    assert table(sites)[0]["attention.query"] == "lora 1"
+    data = document(run, "show", "0", "--format", "json")
+    assert data["shipped"] == shipped
+    assert "shipped" not in document(run, "front", "--json")["front"][0]
 
 
 def test_show_json_and_yaml_say_the_same(study: Path, run: Run) -> None:
     data = document(run, "show", "best", "--format", "json")
     assert data["schema"] == "autopeft.trial/1"
     assert data["on_front"] is True
+    assert data["shipped"] is None
     assert yaml.safe_load(run("show", "best", "--format", "yaml")[1]) == data
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from autopeft import exporting, results, search, weights
+from autopeft.describe import as_shipped, size_of
 from autopeft.errors import Interrupted
-from autopeft.types import Results, TrialRecord
+from autopeft.types import Configuration, Results, TrialRecord
 from tests import tiny_bundle
 from tests.listener import Listener
 
@@ -38,6 +40,13 @@ def module_of(trial: TrialRecord) -> str:
     return next((p.module for p in trial.configuration.placements), "")
 
 
+def parameters(configuration: Configuration, found: Results) -> int:
+    """Of plain LoRA alone: r (d_in + d_out) at every site."""
+    assert {placement.module for placement in configuration.placements} <= {"lora"}
+    sites = [(p, found.backbone.site(p.site)) for p in configuration.placements]
+    return sum(int(p.settings["rank"]) * (s.in_features + s.out_features) for p, s in sites)
+
+
 def moved(found: Results) -> list[TrialRecord]:
     return [t for t in found.trials if module_of(t) in ("adalora", "dsl", "increlora")]
 
@@ -60,8 +69,10 @@ def test_methods_compete_and_an_interruption_changes_nothing(tmp_path: Path) -> 
         assert 0 < counted["shipped"] < counted["trainable"]
         assert counted["memory_predicted"] > 0
         assert trial.objectives["trainable_parameters"].value > 0
+        assert parameters(as_shipped(trial), whole) == counted["shipped"]
     for trial in whole.trials:
         assert ("shipped" in trial.measurements) == (trial in moved(whole))
+        assert ("shipped" in trial.provenance) == (trial in moved(whole))
     path = tmp_path / "s.journal"
     with pytest.raises(Interrupted):
         search.run(given, path, Impatient())
@@ -71,6 +82,9 @@ def test_methods_compete_and_an_interruption_changes_nothing(tmp_path: Path) -> 
     for mine, theirs in zip(found.trials, whole.trials, strict=True):
         assert mine.measurements["score"] == theirs.measurements["score"]
         assert mine.measurements.get("shipped") == theirs.measurements.get("shipped")
+        assert mine.provenance.get("shipped") == theirs.provenance.get("shipped")
     chosen = moved(results.snapshot(path))[0]
     exporting.export(path, str(chosen.number), "peft", tmp_path / "out")
-    assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
+    written = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    ranks = sorted(len(tensor) for name, tensor in written.items() if "lora_A" in name)
+    assert ranks == sorted(size_of(p) for p in as_shipped(chosen).placements)

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,17 @@ from autopeft.types import Results
 from tests import results_fixture as fixture
 from tests.end_to_end.conftest import Opened, open_page
 
+MOVED = 8
+"""A trial that ships something else than it held."""
+
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return annotated(fixture.make())
+    trials = list(fixture.trials())
+    shipped = [{"site": "5.mlp.up", "module": "lora", "settings": {"rank": 3, "scaling": 2.0}}]
+    about = {**trials[MOVED].provenance, "shipped": shipped}
+    trials[MOVED] = replace(trials[MOVED], provenance=about)
+    return annotated(fixture.of_trials(tuple(trials)))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +140,17 @@ def test_the_address_selects_and_a_wrong_one_does_not(opened: Opened) -> None:
     assert_everywhere(opened, 7)
     opened.page.evaluate("""location.hash = '#trial=<b>'""")
     assert opened.text("#layers-name") == "#7"
+
+
+def test_the_map_is_of_what_ships_where_that_is_recorded(opened: Opened) -> None:
+    assert opened.text("#layers-state") == ""
+    opened.page.evaluate(f"location.hash = '#trial={MOVED}'")
+    wait_for(opened, MOVED)
+    assert opened.text("#layers-state") == "as shipped"
+    assert opened.page.locator("#layers-map td:not(.s0)").all_inner_texts() == ["3"]
+    opened.page.evaluate("location.hash = '#trial=21'")
+    wait_for(opened, 21)
+    assert opened.text("#layers-state") == ""
 
 
 def test_arrows_move_and_enter_copies(opened: Opened, results: Results) -> None:

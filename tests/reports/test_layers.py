@@ -8,7 +8,7 @@ import re
 import pytest
 
 from autopeft import catalog
-from autopeft.types import Configuration, Placement, View
+from autopeft.types import Configuration, Measured, Placement, View
 from tests import results_fixture as fixture
 
 
@@ -57,6 +57,25 @@ def test_a_module_without_a_size_is_on(view: View) -> None:
     trial = fixture.measured_trial(0, [], "model")
     trial = dataclasses.replace(trial, configuration=Configuration(placed, 1e-3))
     assert cells(view.html(fixture.of_trials((trial,))))[1] == ["on"]
+
+
+def test_what_ships_is_drawn_where_it_is_recorded_and_it_is_said(view: View) -> None:
+    held = [Placement(f"{n}.mlp.up", "adalora", {"rank": 4}) for n in range(2)]
+    shipped = [{"site": "1.mlp.up", "module": "lora", "settings": {"rank": 7, "scaling": 2.0}}]
+    trial = dataclasses.replace(
+        fixture.measured_trial(0, [], "model"), configuration=Configuration(tuple(held), 1e-3)
+    )
+    recorded = dataclasses.replace(trial, number=1, provenance={"shipped": shipped})
+    alone = view.html(fixture.of_trials((recorded,)))
+    assert cells(alone) == [[""], ["7"], [""], [""], [""], [""]]
+    assert ">as shipped</span>" in alone
+    older = dataclasses.replace(trial, measurements={"shipped": Measured(9.0)})
+    held_html = view.html(fixture.of_trials((older,)))
+    assert cells(held_html)[:2] == [["4"], ["4"]]
+    assert ">as held while training</span>" in held_html
+    data = view.data(fixture.of_trials((older, recorded)))
+    assert data["shipped"] == {"1": [[1, "lora", "mlp.up", 7]]}
+    assert data["states"] == {"0": "as held while training", "1": "as shipped"}
 
 
 def test_small_maps_follow_the_front_and_say_what_they_show(view: View) -> None:

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.allocators [--task trec] [--budget 0.1 --budget 0.3]
         [--method spt --method ist] [--module adalora] [--seeds 3] [--steps 50] [--length 64]
-        [--study trec=STUDY] [--output FILE] [--plot FILE]
+        [--study trec=STUDY] [--output FILE]
 
 Every method scores the sites once, on search-train, and its own allocator places LoRA within each
 budget. Everything is then trained from the same seeds with the same learning rate and data order
@@ -190,35 +190,8 @@ def text(row: dict[str, Any]) -> str:
     )
 
 
-def plot(found: Sequence[dict[str, Any]], path: Path) -> None:
-    """Scores with errors over shipped parameters, one panel per task, as HTML."""
-    from plotly.colors import qualitative
-    from plotly.graph_objects import Scatter
-    from plotly.subplots import make_subplots
-
-    tasks = list(dict.fromkeys(row["task"] for row in found))
-    figure = make_subplots(rows=1, cols=len(tasks), subplot_titles=tasks)
-    names = list(dict.fromkeys(row["arm"] for row in found))
-    for column, task in enumerate(tasks, 1):
-        for index, name in enumerate(names):
-            mine = [r for r in found if (r["task"], r["arm"]) == (task, name) and r["score"]]
-            trace = Scatter(
-                x=[row["shipped"] for row in mine],
-                y=[100 * row["score"] for row in mine],
-                error_y={"type": "data", "array": [100 * row["error"] for row in mine]},
-                name=name,
-                legendgroup=name,
-                showlegend=column == 1,
-                line={"color": qualitative.Dark24[index % 24]},
-            )
-            figure.add_trace(trace, row=1, col=column)
-    figure.update_xaxes(title_text="parameters as shipped")
-    figure.update_yaxes(title_text="score on the report split, %", col=1)
-    figure.write_html(path, include_plotlyjs="cdn")
-
-
 def main() -> None:
-    """Run the comparison, print a line per arm, write the JSON and the plot."""
+    """Run the comparison, print a line per arm, write the JSON (`allocation_plot.py` draws it)."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", action="append")
     parser.add_argument("--budget", action="append", type=float, help="percent of the backbone")
@@ -230,7 +203,6 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     about = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -247,8 +219,6 @@ def main() -> None:
         if options.output:
             document = json.dumps({"about": about, "rows": found}, indent=1)
             options.output.write_text(document + "\n")
-    if options.plot:
-        plot(found, options.plot)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from autopeft import about, health, pareto, rank_correlation
 from autopeft.errors import NothingFits, UsageError
 from autopeft.ledger import Ledger
 from autopeft.rank_correlation import Correlation
+from autopeft.recommendation import recommended
 from autopeft.types import (
     Configuration,
     Measured,
@@ -30,8 +31,6 @@ STATES: Mapping[str, TrialState] = {
     "PRUNED": "stopped",
     "FAIL": "failed",
 }
-NEAR = 1.0
-"""Percent points within which the smallest configuration counts as equally accurate."""
 
 
 def snapshot(path: Path) -> Results:
@@ -191,6 +190,8 @@ def _scaled(column: Sequence[float]) -> list[float]:
 def choose(results: Results, which: str) -> TrialRecord:
     """The trial that `best`, `knee`, `smallest` or a number stands for.
 
+    The smallest is what is recommended: the smallest within one standard error of the best.
+
     Raises:
         UsageError: no trial is called that, or it has not finished.
         NothingFits: the front is empty.
@@ -200,7 +201,8 @@ def choose(results: Results, which: str) -> TrialRecord:
     if which not in ("best", "knee", "smallest"):
         raise UsageError(f"`{which}` is not a trial", hint="use best, knee, smallest or a number")
     front = [results.trial(number) for number in results.front]
-    if not front:
+    found = recommended(results)
+    if found is None:
         raise NothingFits(f"`{results.study}` has no finished trial within its limits")
     values = [[t.objectives[o.name].value for o in results.objectives] for t in front]
     directions = [o.direction for o in results.objectives]
@@ -208,7 +210,7 @@ def choose(results: Results, which: str) -> TrialRecord:
         return front[pareto.smallest_within(values, directions, 0.0)]
     if which == "knee":
         return front[pareto.knee(values, directions)]
-    return front[pareto.smallest_within(values, directions, NEAR)]
+    return found
 
 
 def _numbered(results: Results, number: int) -> TrialRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from autopeft.recommendation import confirmed, recommended
+from autopeft.results import choose
 from autopeft.types import Measured, Results
 from tests import results_fixture as fixture
 
@@ -31,6 +32,7 @@ def test_the_smallest_within_one_error_of_the_best_is_recommended() -> None:
     near = [t for t in front if t.objectives[first].value >= least]
     size = plain.objectives[1].name
     assert chosen.objectives[size].value == min(t.objectives[size].value for t in near)
+    assert choose(plain, "smallest") == chosen
 
 
 def test_an_error_that_is_not_known_counts_as_none() -> None:

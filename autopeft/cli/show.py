@@ -31,8 +31,8 @@ def show(
 ) -> None:
     """Show one configuration, site by site.
 
-    The knee is where more parameters begin to pay little; the smallest is the smallest within one
-    percent point of the best.
+    The knee is where more parameters begin to pay little; the smallest, which is recommended, is
+    the smallest within one standard error of the best.
     """
     from autopeft.catalog import unknown
     from autopeft.cli.studies import with_trial

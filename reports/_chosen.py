@@ -8,26 +8,21 @@ from autopeft.types import Results, TrialRecord
 
 from . import _shared as shared
 
-POINTS = 1.0
-"""Tolerance of the third choice, in percent points of the first objective."""
-
 
 def choices(results: Results) -> dict[str, TrialRecord]:
-    """Title -> trial: most accurate, knee, smallest near the best; empty without a front."""
+    """Title -> trial: most accurate, knee, the recommended one; empty without a front."""
     trials = [results.trial(number) for number in results.front]
-    if not trials:
+    smallest = recommended(results)
+    if smallest is None:
         return {}
     rows, directions = shared.rows(results, trials), shared.directions(results)
     first = results.objectives[0]
     best = max(row[0] for row in rows) if first.direction == "maximize" else min(r[0] for r in rows)
-    near, words = (POINTS, "one point") if first.unit == "%" else (0.01 * abs(best), "1 %")
     top = next(i for i, row in enumerate(rows) if row[0] == best)
     return {
         "Most accurate" if first.name == "accuracy" else f"Best {first.label}": trials[top],
         "Knee": trials[pareto.knee(rows, directions)],
-        f"Smallest within {words} of the best": trials[
-            pareto.smallest_within(rows, directions, near)
-        ],
+        "Smallest within one standard error of the best": smallest,
     }
 
 

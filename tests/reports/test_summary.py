@@ -46,11 +46,11 @@ def test_nothing_finished() -> None:
 
 
 def test_the_cards_are_the_best_the_knee_and_the_smallest_near_the_best(view: View) -> None:
-    points = [(90, 1.0), (89.2, 0.4), (88.5, 0.1), (70, 0.05)]
+    points = [(90, 1.0), (89.8, 0.4), (88.5, 0.1), (70, 0.05)]
     results = fixture.of_trials(tuple(trial(i, *point) for i, point in enumerate(points)))
     html = view.html(results)
     assert card_trials(html) == ["0", "2", "1"]
-    assert "Smallest within one point of the best" in html
+    assert "Smallest within one standard error of the best" in html
     assert "90.0 ± 0.3 %" in html
 
 

@@ -59,7 +59,9 @@ def design(
     wanted = [*warm, *_important(space, backbone, limit, importance), *_upper(space, backbone)]
     found: dict[str, tuple[Point, str]] = {}
     for configuration, origin in wanted:
-        point = _fitted(problem, configuration) if len(found) < GUESSES else None
+        if len(found) == GUESSES:
+            break
+        point = _fitted(problem, configuration)
         if point is not None:
             found.setdefault(digest.of_configuration(space.decode(point)), (point, origin))
     for point in spread(problem, GUESSES + SPREAD - len(found), problem.seed):

@@ -80,8 +80,14 @@ def load_resized(folder: str | Path) -> torch.nn.Module:
     place = Path(folder)
     about, tensors = _read(place)
     base, added = _part(tensors, BASE), _part(tensors, ADDED)
-    config = transformers.AutoConfig.from_pretrained(place, local_files_only=True)
-    model: Any = getattr(transformers, about["architecture"])(config)
+    try:
+        config = transformers.AutoConfig.from_pretrained(place, local_files_only=True)
+        model: Any = getattr(transformers, about["architecture"])(config)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"cannot build the model that `{place}` describes: {error}",
+            hint="write the folder again with `autopeft.save_resized`",
+        ) from error
     model.to(next(t.dtype for t in base.values() if t.is_floating_point()))
     attach(model, about["configuration"], head=about["head"])
     _cut(pack_of(model), added)

@@ -194,3 +194,11 @@ def test_a_folder_without_a_resized_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "resized.json").write_text("[]")
     with pytest.raises(UsageError, match="cannot read a resized model"):
         autopeft.load_resized(tmp_path)
+
+
+def test_a_model_that_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    autopeft.save_resized(autopeft.resize(adapted(model_of("bert"), {"cut_heads": 50})), tmp_path)
+    text = (tmp_path / "resized.json").read_text()
+    (tmp_path / "resized.json").write_text(text.replace("BertFor", "NoSuchModelFor"))
+    with pytest.raises(UsageError, match="cannot build the model"):
+        autopeft.load_resized(tmp_path)

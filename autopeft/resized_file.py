@@ -90,17 +90,14 @@ def load_resized(folder: str | Path) -> torch.nn.Module:
         ) from error
     model.to(next(t.dtype for t in base.values() if t.is_floating_point()))
     attach(model, about["configuration"], head=about["head"])
-    _cut(pack_of(model), added)
-    resize(model)
-    missing, unknown = model.load_state_dict(base, strict=False)
-    lost = [name for name in missing if not name.startswith(f"{ATTRIBUTE}.")]
-    if lost or unknown:
+    try:
+        _fill(model, base, added)
+    except (RuntimeError, KeyError) as error:
+        reason = str(error).splitlines()[-1].strip()
         raise UsageError(
-            f"`{place / TENSORS}` does not fit `{place / 'config.json'}`: `{[*lost, *unknown][0]}`",
-            hint="write it again with `autopeft.save_resized`",
-        )
-    pack_of(model).restore(0, added)
-    pack_of(model).settle()
+            f"`{place / TENSORS}` does not fit `{place / 'config.json'}`: {reason}",
+            hint="write the folder again with `autopeft.save_resized`",
+        ) from error
     return model.eval()  # type: ignore[no-any-return]
 
 
@@ -121,6 +118,25 @@ def _read(place: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             f"cannot read a resized model from `{place}`: {error}",
             hint="name a folder that `autopeft.save_resized` wrote",
         ) from error
+
+
+def _fill(
+    model: torch.nn.Module, base: dict[str, torch.Tensor], added: dict[str, torch.Tensor]
+) -> None:
+    """Make the model as small as its weights are, and give it these.
+
+    Raises:
+        KeyError: a weight is missing, or is none of the model's.
+        RuntimeError: a weight has another shape.
+    """
+    pack = pack_of(model)
+    _cut(pack, added)
+    resize(model)
+    missing, unknown = model.load_state_dict(base, strict=False)
+    if other := [*(n for n in missing if not n.startswith(f"{ATTRIBUTE}.")), *unknown]:
+        raise KeyError(other[0])
+    pack.restore(0, added)
+    pack.settle()
 
 
 def _cut(pack: Pack, added: Mapping[str, torch.Tensor]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -201,4 +202,19 @@ def test_a_model_that_cannot_be_built_is_refused(tmp_path: Path) -> None:
     text = (tmp_path / "resized.json").read_text()
     (tmp_path / "resized.json").write_text(text.replace("BertFor", "NoSuchModelFor"))
     with pytest.raises(UsageError, match="cannot build the model"):
+        autopeft.load_resized(tmp_path)
+
+
+@pytest.mark.parametrize("changed", ["base", "adapter", "missing"])
+def test_weights_that_do_not_fit_the_model_are_refused(changed: str, tmp_path: Path) -> None:
+    autopeft.save_resized(autopeft.resize(adapted(model_of("bert"), {"cut_heads": 50})), tmp_path)
+    tensors = load_file(tmp_path / "resized.safetensors")
+    start = "adapter:" if changed == "adapter" else "base:"
+    name = next(n for n, tensor in tensors.items() if n.startswith(start) and tensor.dim())
+    if changed == "missing":
+        del tensors[name]
+    else:
+        tensors[name] = torch.zeros(*(size + 1 for size in tensors[name].shape))
+    save_file(tensors, tmp_path / "resized.safetensors")
+    with pytest.raises(UsageError, match="does not fit"):
         autopeft.load_resized(tmp_path)

@@ -1,71 +1,76 @@
-"""Successive halving over fronts: what is on no front at a rung is not trained on.
+"""Successive halving over fronts: what is not expected on the front is not trained on.
 
 Halving (Jamieson and Talwalkar, AISTATS 2016) keeps the best by one number. Here the whole front of
-training loss and costs goes on, and that of score and costs, and behind them the next fronts
-(nondominated sorting, as NSGA-II's) up to a share of all that reached the rung. Early on, training
-loss foretells the end better than the coarse score; the score keeps what learns late but well.
+expected final value and costs goes on, and behind it the next fronts (nondominated sorting, as
+NSGA-II's) up to a share of all that reached the rung. So does the whole front of training loss and
+costs, because early in a search little is known of what to expect.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from autopeft import pareto
-from autopeft.promotion import Early, Reached
 from autopeft.types import Direction
 
-RUNGS: Mapping[float, float] = {0.15: 0.25, 0.4: 0.05}
-"""Share of the steps -> least share of the trials that go on from there."""
-ORDERS: Mapping[str, Callable[[Early], float]] = {
-    "training loss": lambda early: early.train_loss,
-    "score": lambda early: -early.score,
-}
-"""What counts at a rung; less is better."""
+RUNGS: Mapping[float, float] = {0.15: 0.35, 0.4: 0.6}
+"""Share of the steps -> share of the trials that are there that go on."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A trial at a rung."""
+
+    number: int
+    final: float
+    """Expected at the end; more is better."""
+    loss: float
+    """Of training, at the rung."""
+    costs: tuple[float, ...]
+    """Less is better."""
 
 
 def shares(steps: int) -> dict[int, float]:
-    """Step at which a rung ends -> least share of the trials that go on from there."""
+    """Step at which a rung ends -> share of the trials that go on from there."""
     return {max(1, round(share * steps)): least for share, least in RUNGS.items()}
 
 
-def behind(batch: Sequence[Reached], seen: Sequence[Reached], share: float) -> dict[int, str]:
+def behind(batch: Sequence[Expected], seen: Sequence[Expected], share: float) -> dict[int, str]:
     """Of a batch at a rung, the trials that do not go on, and what is ahead of them.
 
     Args:
         batch: to decide about.
         seen: all others that reached the rung before.
-        share: least share of all that goes on, half of it by each order.
+        share: of all that goes on, if the front is not larger.
     """
     together = [*seen, *batch]
     kept = going(together, share)
     return {one.number: _words(one, together) for one in batch if one.number not in kept}
 
 
-def going(reached: Sequence[Reached], share: float) -> set[int]:
-    """Numbers of the trials that go on: both fronts, and the next fronts up to the share."""
-    count = math.ceil(share * len(reached) / len(ORDERS))
-    return {number for order in ORDERS.values() for number in _best(reached, order, count)}
-
-
-def _best(reached: Sequence[Reached], order: Callable[[Early], float], count: int) -> list[int]:
-    """The first front whole, then as much of the next ones as there is room for."""
+def going(reached: Sequence[Expected], share: float) -> set[int]:
+    """Numbers of the trials that go on."""
+    count = math.ceil(share * len(reached))
     left, chosen = list(reached), list[int]()
     while left and (not chosen or len(chosen) < count):
-        rows = [(order(one.early), *one.costs) for one in left]
-        layer = [left[i] for i in pareto.front(rows, _all_less(rows))]
+        layer = _front(left, lambda one: -one.final)
         room = count - len(chosen) if chosen else len(layer)
         chosen += [one.number for one in _spread(layer, room)]
         taken = {one.number for one in layer}
         left = [one for one in left if one.number not in taken]
-    return chosen
+    return {*chosen, *(one.number for one in _front(reached, lambda one: one.loss))}
 
 
-def _all_less(rows: Sequence[Sequence[float]]) -> list[Direction]:
-    return ["minimize" for _ in rows[0]]
+def _front(reached: Sequence[Expected], order: Callable[[Expected], float]) -> list[Expected]:
+    """What nothing beats in both that order and the costs, less being better in all."""
+    rows = [(order(one), *one.costs) for one in reached]
+    ways: list[Direction] = ["minimize" for _ in rows[0]] if rows else []
+    return [reached[i] for i in pareto.front(rows, ways)]
 
 
-def _spread(layer: Sequence[Reached], count: int) -> list[Reached]:
+def _spread(layer: Sequence[Expected], count: int) -> list[Expected]:
     """So many of a front, from its cheapest to its dearest at even ranks."""
     if count >= len(layer):
         return list(layer)
@@ -74,16 +79,13 @@ def _spread(layer: Sequence[Reached], count: int) -> list[Reached]:
     return [ordered[round(i * step)] for i in range(count)]
 
 
-def _words(one: Reached, reached: Sequence[Reached]) -> str:
-    """The best that cost no more, by each order."""
+def _words(one: Expected, reached: Sequence[Expected]) -> str:
+    """The best that cost no more."""
     able = [
         other
         for other in reached
         if other is not one
         and all(theirs <= mine for theirs, mine in zip(other.costs, one.costs, strict=True))
     ]
-    ahead = [
-        f"trial {min(able, key=lambda other: (order(other.early), other.number)).number} in {name}"
-        for name, order in ORDERS.items()
-    ]
-    return f"behind {' and '.join(ahead)}, at no higher cost"
+    ahead = max(able, key=lambda other: (other.final, -other.number))
+    return f"expected to end behind trial {ahead.number}, at no higher cost"

@@ -1,36 +1,24 @@
 """Which configurations are trained on after a rung: those that may still end on the front.
 
-What a rung says of the end is learned from the study's own fully trained trials: their final values
-regressed on score and training loss at the rung. A configuration is stopped when that makes its
-chance far smaller than that of one of which nothing is known. So a rung that ranks poorly stops
-next to nothing, and what costs less than all others is never stopped.
+What a rung says of the end is learned from the study's own fully trained trials (`forecast`). A
+configuration is stopped when that makes its chance far smaller than that of one of which nothing is
+known. So a rung that ranks poorly stops next to nothing, and what costs less than all others is
+never stopped.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from scipy import stats
 
+from autopeft.forecast import Early, Forecast, forecast
 from autopeft.types import Direction, Measured, TrialRecord
 
-LEAST_TRIALS = 8
-"""Fully trained trials below which nothing is stopped."""
 SMALL = 0.1
 """Share of the chance of a configuration of which nothing is known, below which one is stopped."""
-
-
-@dataclass(frozen=True)
-class Early:
-    """What one configuration had reached at a rung."""
-
-    step: int
-    score: float
-    train_loss: float
 
 
 @dataclass(frozen=True)
@@ -146,30 +134,25 @@ def unsigned(value: Measured, direction: Direction) -> Measured:
     return value if direction == "maximize" else Measured(-value.value, value.error)
 
 
-def outlook(early: Early, costs: Sequence[float], finished: Sequence[Finished]) -> Outlook | None:
-    """Predict where a configuration ends; None while too few are fully trained to say.
+def expected(finished: Sequence[Finished]) -> Forecast | None:
+    """What the rung says of the end; None while too few are fully trained to say."""
+    return forecast([trial.early for trial in finished], [trial.final for trial in finished])
 
-    Ordinary least squares, and Student's t of its prediction. The residual variance is at least the
-    sampling variance of the final scores, so that a few equal trials do not feign certainty.
+
+def outlook(early: Early, costs: Sequence[float], finished: Sequence[Finished]) -> Outlook | None:
+    """The chance to end ahead of all that are no dearer, by Student's t of the forecast.
+
+    None while too few are fully trained to say.
     """
-    if len(finished) < LEAST_TRIALS:
+    found = expected(finished)
+    if found is None:
         return None
-    rows = np.array([_row(trial.early) for trial in finished])
-    finals = np.array([trial.final.value for trial in finished])
-    inverse = np.linalg.pinv(rows.T @ rows)
-    weights = inverse @ rows.T @ finals
-    freedom = len(finished) - int(np.linalg.matrix_rank(rows))
-    noise = float(np.mean([trial.final.error**2 for trial in finished]))
-    residual = max(float(np.sum((finals - rows @ weights) ** 2)) / freedom, noise)
-    mine = np.array(_row(early))
-    mean = float(mine @ weights)
-    deviation = math.sqrt(residual * (1 + float(mine @ inverse @ mine)))
-    final, rivals = Measured(mean, deviation), _rivals(costs, finished)
+    final, rivals = found.of(early), _rivals(costs, finished)
     if not rivals:
         return Outlook(final, 1.0, None)
     best = max(rivals, key=lambda trial: (trial.final.value, -trial.number))
-    chance = float(stats.t.sf((best.final.value - mean) / max(deviation, 1e-12), freedom))
-    return Outlook(final, chance, best.number, len(rivals))
+    distance = (best.final.value - final.value) / max(final.error, 1e-12)
+    return Outlook(final, float(stats.t.sf(distance, found.freedom)), best.number, len(rivals))
 
 
 def replay(trials: Sequence[Finished]) -> list[Finished]:
@@ -181,10 +164,6 @@ def replay(trials: Sequence[Finished]) -> list[Finished]:
         if expected is not None and expected.hopeless:
             stopped.append(trial)
     return stopped
-
-
-def _row(early: Early) -> tuple[float, float, float]:
-    return 1.0, early.score, early.train_loss
 
 
 def _rivals(costs: Sequence[float], finished: Sequence[Finished]) -> list[Finished]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autopeft import halving, promotion
+from autopeft.forecast import Forecast
+from autopeft.halving import Expected
 from autopeft.promotion import Finished, Reached
 from autopeft.types import Measured
 
@@ -33,12 +35,28 @@ def stops(
         batch: to decide about.
         seen: all others that reached the rung before.
         finished: those of them that were trained to the end.
-        share: least share that goes on behind the fronts; None to stop the hopeless only.
+        share: that goes on of all at the rung; None to stop the hopeless only.
     """
-    outlooks = {one.number: promotion.outlook(one.early, one.costs, finished) for one in batch}
-    known = {number: outlook for number, outlook in outlooks.items() if outlook is not None}
     if share is None:
-        why = {number: outlook.words for number, outlook in known.items() if outlook.hopeless}
-    else:
-        why = halving.behind(batch, seen, share)
-    return {n: Stop(words, known[n].final) for n, words in why.items() if n in known}
+        outlooks = {one.number: promotion.outlook(one.early, one.costs, finished) for one in batch}
+        return {
+            n: Stop(found.words, found.final)
+            for n, found in outlooks.items()
+            if found and found.hopeless
+        }
+    forecast = promotion.expected(finished)
+    if forecast is None:
+        return {}
+    why = halving.behind(_expected(batch, forecast), _expected(seen, forecast), share)
+    return {
+        one.number: Stop(why[one.number], forecast.of(one.early))
+        for one in batch
+        if one.number in why
+    }
+
+
+def _expected(reached: Sequence[Reached], forecast: Forecast) -> list[Expected]:
+    return [
+        Expected(one.number, forecast.of(one.early).value, one.early.train_loss, one.costs)
+        for one in reached
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from autopeft import promotion
+from autopeft import forecast, promotion
 from autopeft.types import Results, TrialRecord, View
 
 from . import _shared as shared
@@ -96,7 +96,7 @@ def replayed(results: Results) -> str:
         directions=[o.direction for o in results.objectives],
         costs=lambda trial: [shared.value_of(trial, o).value for o in results.objectives[1:]],
     )
-    if len(trained) <= promotion.LEAST_TRIALS:
+    if len(trained) <= forecast.LEAST_TRIALS:
         return ""
     if (results.info.get("settings") or {}).get("proxy") == "halving":
         return ""

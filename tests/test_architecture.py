@@ -21,11 +21,11 @@ LEVELS = (
     {"types", "errors", "roles"},
     {"budget", "describe", "digest", "format", "journal", "layer_sites", "pareto"}
     | {
+        "forecast",
         "gradient_pass",
         "parts",
         "peak_memory",
         "plotly_carrier",
-        "promotion",
         "rank_budget",
         "rank_correlation",
     },
@@ -37,6 +37,7 @@ LEVELS = (
         "paired_difference",
         "picture",
         "progress",
+        "promotion",
         "recommendation",
         "report",
         "shipping",

@@ -6,9 +6,8 @@ import random
 
 import pytest
 
+from autopeft.forecast import LEAST_TRIALS, Early
 from autopeft.promotion import (
-    LEAST_TRIALS,
-    Early,
     Finished,
     early,
     finished,

@@ -4,12 +4,12 @@
         [--repeats 10] [--batch 8] [--keep 0.33 --keep 0.33] [--memory] [--folder FOLDER]
         [--output FILE]
 
-Every training of a table is replayed in batches, by chance or in the order in which our sampler
-picks them from the table; a rule decides at every rung which of a batch go on. Printed are, as
-shares of training everything to the end: the steps spent and the hypervolume of what was trained to
-the end (by its mean over seeds); the hypervolume when 35 % of the steps were spent; and the steps
-after which 97 % of the hypervolume was reached. Medians over repeats, which differ in the order or,
-with the sampler, in the first batch.
+Every configuration of a table is replayed with one of its seeds, in batches, by chance or in the
+order in which our sampler picks them; a rule decides at every rung which of a batch go on. Printed
+are, as shares of training everything to the end: the steps spent and the hypervolume of what was
+trained to the end (by its mean over seeds); the hypervolume when 35 % of the steps were spent; and
+the steps after which 97 % of the hypervolume was reached. Medians over repeats, which differ in the
+seeds and in the order or, with the sampler, in the first batch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from autopeft import pareto
-from autopeft.promotion import Early
+from autopeft.forecast import Early
 from autopeft.types import Direction
 from tests.benchmarks.contest import hypervolume
 from tests.benchmarks.pool_orders import ORDERS, Order, Progress
@@ -42,24 +42,25 @@ STEPS, SHARE = 0.35, 0.97
 
 
 def trainings(table: Table, found: Source) -> list[list[Training]]:
-    """The finished trainings of a space, one list per seed."""
-    runs: dict[tuple[str, int], list[Row]] = {}
+    """The finished trainings of a space, one list per configuration, which holds its seeds."""
+    runs: dict[str, dict[int, list[Row]]] = {}
     for row in table.of_space(found.space_name):
         if not row.failure:
-            runs.setdefault((row.digest, row.seed), []).append(row)
-    finals: dict[str, list[float]] = {}
-    for (name, _), rows in runs.items():
-        finals.setdefault(name, []).append(rows[-1].score)
-    seeds = sorted({seed for _, seed in runs})
-    mine: list[list[Training]] = [[] for _ in seeds]
-    for (name, seed), rows in runs.items():
-        last = rows[-1]
-        point, costs = found.space.point(last.point), (float(last.trainable), float(last.memory))
-        curve = tuple(Early(row.step, row.score, row.train_loss) for row in rows)
-        truth = statistics.fmean(finals[name])
-        training = Training(point, curve, last.error, costs[: found.costs], truth)
-        mine[seeds.index(seed)].append(training)
-    return mine
+            runs.setdefault(row.digest, {}).setdefault(row.seed, []).append(row)
+    return [
+        [
+            _training(rows, found, truth=statistics.fmean(r[-1].score for r in seeds.values()))
+            for rows in seeds.values()
+        ]
+        for seeds in runs.values()
+    ]
+
+
+def _training(rows: Sequence[Row], found: Source, *, truth: float) -> Training:
+    last = rows[-1]
+    curve = tuple(Early(row.step, row.score, row.train_loss) for row in rows)
+    costs = (float(last.trainable), float(last.memory))
+    return Training(found.space.point(last.point), curve, last.error, costs[: found.costs], truth)
 
 
 def replay(
@@ -106,9 +107,9 @@ def reached(kept: Sequence[Training], everything: Sequence[Training]) -> float:
     return volumes[0] / volumes[1]
 
 
-def front_share(everything: Sequence[Training]) -> float:
-    """Share of the trainings that are on the true front: less cannot be trained to the end."""
-    rows = [(t.truth, *t.costs) for t in everything]
+def front_share(found: Sequence[Sequence[Training]]) -> float:
+    """Share of the configurations on the true front: less cannot be trained to the end."""
+    rows = [(t.truth, *t.costs) for t, *_ in found]
     directions: list[Direction] = ["maximize", *("minimize" for _ in rows[0][1:])]
     return len(pareto.front(rows, directions)) / len(rows)
 
@@ -116,12 +117,12 @@ def front_share(everything: Sequence[Training]) -> float:
 def measure(
     found: Sequence[Sequence[Training]], rule: Rule, order: Order, options: Any
 ) -> dict[str, float | None]:
-    """Medians over repeats, the seeds in turn."""
+    """Medians over repeats, each with one seed of every configuration, chosen at random."""
     ends, early, needed = [], [], []
     for repeat in range(options.repeats):
-        mine = found[repeat % len(found)]
         rng = np.random.default_rng(repeat)
-        shuffled = [mine[i] for i in rng.permutation(len(mine))]
+        chosen = [seeds[int(rng.integers(len(seeds)))] for seeds in found]
+        shuffled = [chosen[i] for i in rng.permutation(len(chosen))]
         full = sum(t.curve[-1].step for t in shuffled)
         batch = options.batch or len(shuffled)
         course = [
@@ -162,7 +163,7 @@ def main() -> None:
         for space in options.space or sorted(table.facts.keys() & set(SPACES)):
             found = contest.source(task, space, 1 + options.memory, folder=options.folder)
             mine, problem = trainings(table, found), contest.problem_of(found, 0)
-            size = {"trainings": len(mine[0]), "front": round(front_share(mine[0]), 3)}
+            size = {"trainings": len(mine), "front": round(front_share(mine), 3)}
             for order in options.order or ORDERS:
                 for name, rule in rules(options.keep or KEEPS).items():
                     if options.rule and name not in options.rule:

@@ -14,7 +14,8 @@ from functools import partial
 import numpy as np
 
 from autopeft import halving, pareto, promotion, stopping
-from autopeft.promotion import Early, Finished, Outlook, Reached
+from autopeft.forecast import Early
+from autopeft.promotion import Finished, Outlook, Reached
 from autopeft.types import Direction, Measured, Point
 
 

@@ -1,13 +1,15 @@
 """What a warm start from another task of the table saves, and what an unrelated one costs.
 
-    python -m tests.benchmarks.warm_start [--space mixed] [--mode surrogate] [--seeds 10]
-                                          [--trials 50] [--taught 40] [--folder DIR] [--output FILE]
+    python -m tests.benchmarks.warm_start [--space mixed] [--seeds 10] [--trials 40]
+                                          [--taught 100] [--folder FOLDER] [--output FILE]
 
 For every pair of tasks and every seed, the default sampler searches the second task three times:
-`cold`, with its initial design; `warm`, with a prior and first configurations from trials of the
-first task as `autopeft search --warm-start` takes them; and `permuted`, the same with the scores of
-those trials shuffled, as of a source that is unrelated. Printed: after how many trials each reaches
-the hypervolume that the cold search has early and in the end, as a share of the cold one's trials.
+`cold`, with its initial design; `warm`, with what a search of the first task taught, taken as
+`autopeft search --warm-start` takes it; and `permuted`, the same with the scores of the first
+search shuffled, as of a study that is unrelated. All ask the table's ensembles. Printed: after how
+many trials `warm` and `permuted` reach shares of the true front's hypervolume, as shares of the
+trials that `cold` needs, medians over the seeds; a goal that is not reached counts as one trial
+more than there were.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import json
 import statistics
 import warnings
 from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import permutations
+from dataclasses import dataclass
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +31,63 @@ import optuna
 from autopeft import catalog, pareto
 from autopeft.design import design
 from autopeft.transfer import Lesson, seeds, warm_start
-from autopeft.types import Measured
+from autopeft.types import Direction, Measured, Point
 from tests.benchmarks.contest import Contest
 from tests.benchmarks.rivals import ours
 from tests.benchmarks.samplers import run
 from tests.benchmarks.table import contest as table
 from tests.benchmarks.table.contest import Source
 
+Entry = dict[str, Any]
+"""The searches of one pair and seed, or a summary of some."""
+
 TASKS = ("trec", "banking77", "sst2")
-ARMS = ("cold", "warm", "permuted")
+SPACES = ("autopeft", "lora", "mixed")
+ARMS = ("warm", "permuted")
 COSTS = 1
-EARLY = (8, 20)
-"""Trials of the cold search whose hypervolume is a goal, besides that of all."""
+BATCH = 4
+GOALS = (0.25, 0.5, 0.75, 0.9)
+"""Shares of the true front's hypervolume."""
 
 
-def lesson(source: Source, count: int, rng: np.random.Generator, *, permuted: bool) -> Lesson:
-    """Some trials of a task, chosen at random, each with one of its seeds."""
-    chosen = rng.permutation(len(source.entries))[:count]
-    entries = [source.entries[i] for i in chosen]
-    scores = [entry.scores[int(rng.integers(len(entry.scores)))] for entry in entries]
-    if permuted:
-        scores = rng.permutation(scores).tolist()
-    rows = [(score, entry.trainable) for score, entry in zip(scores, entries, strict=True)]
-    front = pareto.front(rows, ("maximize", "minimize"))
-    space = source.space
-    return Lesson(
-        source.task,
-        source.backbone,
-        tuple(space.decode(space.point(entry.point)) for entry in entries),
-        tuple(Measured(s, entry.error) for s, entry in zip(scores, entries, strict=True)),
-        tuple(sorted(front, key=lambda i: rows[i][1])),
-    )
+@dataclass(frozen=True)
+class Search:
+    """A search of one task without any earlier study."""
+
+    source: Source
+    points: tuple[Point, ...]
+    observed: tuple[tuple[float, float], ...]
+    """Value and standard error of every point."""
+    shares: tuple[float, ...]
+
+
+def cold(source: Source, seed: int, trials: int) -> Search:
+    """Search a task with its own initial design."""
+    told: list[tuple[Point, tuple[float, float]]] = []
+    contest = taught(table.contest(source, "surrogate", seed), source, None)
+
+    def observe(point: Point, rng: np.random.Generator) -> tuple[float, float]:
+        told.append((point, contest.observe(point, rng)))
+        return told[-1][1]
+
+    recorded = dataclasses.replace(contest, observe=observe)
+    shares = run(recorded, ours, seed=seed, trials=trials, batch=BATCH)["shares"]
+    points, observed = zip(*told, strict=True)
+    return Search(source, points, observed, tuple(shares))
+
+
+def lesson(search: Search, count: int, rng: np.random.Generator, *, permuted: bool) -> Lesson:
+    """What the first trials of a search teach."""
+    source, points, observed = search.source, search.points[:count], search.observed[:count]
+    configurations = tuple(map(source.space.decode, points))
+    order = rng.permutation(len(observed)) if permuted else range(len(observed))
+    scores = tuple(Measured(*observed[i]) for i in order)
+    costs = [source.prices.of(configuration).costs for configuration in configurations]
+    rows = [(score.value, *cost) for score, cost in zip(scores, costs, strict=True)]
+    ways: list[Direction] = ["maximize"]
+    ways += ["minimize" for _ in costs[0]]
+    front = tuple(sorted(pareto.front(rows, ways), key=lambda i: costs[i]))
+    return Lesson(source.task, source.backbone, configurations, scores, front)
 
 
 def taught(contest: Contest, target: Source, given: Lesson | None) -> Contest:
@@ -79,24 +107,17 @@ def taught(contest: Contest, target: Source, given: Lesson | None) -> Contest:
     return dataclasses.replace(contest, problem=dataclasses.replace(problem, design=points))
 
 
-def compare(
-    pair: tuple[str, str], space: str, seed: int, options: argparse.Namespace
-) -> dict[str, Any]:
-    """The shares after every trial of the three arms."""
-    load = partial(table.source, space_name=space, costs=COSTS, folder=options.folder)
-    source, target = (load(task) for task in pair)
-    found: dict[str, Any] = {"source": pair[0], "target": pair[1], "space": space, "seed": seed}
+def compare(first: Search, second: Search, seed: int, options: argparse.Namespace) -> Entry:
+    """The shares after every trial of the second task, with and without what the first taught."""
+    target = second.source
+    found = {"source": first.source.task, "target": target.task, "space": target.space_name}
+    entry: Entry = {**found, "seed": seed, "cold": second.shares[: options.trials]}
     for arm in ARMS:
         rng = np.random.default_rng([seed, 7])
-        given = (
-            None
-            if arm == "cold"
-            else lesson(source, options.taught, rng, permuted=arm == "permuted")
-        )
-        contest = taught(table.contest(target, options.mode, seed), target, given)
-        one = run(contest, ours, seed=seed, trials=options.trials, batch=4)
-        found[arm] = one["shares"]
-    return found
+        given = lesson(first, options.taught, rng, permuted=arm == "permuted")
+        contest = taught(table.contest(target, "surrogate", seed), target, given)
+        entry[arm] = run(contest, ours, seed=seed, trials=options.trials, batch=BATCH)["shares"]
+    return entry
 
 
 def trials_to(shares: Sequence[float], goal: float) -> int:
@@ -104,26 +125,34 @@ def trials_to(shares: Sequence[float], goal: float) -> int:
     return next((n for n, share in enumerate(shares, 1) if share >= goal), len(shares) + 1)
 
 
-def needed(found: Sequence[dict[str, Any]], arm: str, count: int) -> float:
-    """Trials to what the cold search has after so many, as a share of the cold one's; median."""
-    goals = [(one, one["cold"][count - 1]) for one in found]
-    return statistics.median(
-        trials_to(one[arm], goal) / trials_to(one["cold"], goal) for one, goal in goals
-    )
-
-
-def summary(found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def summary(found: Sequence[Entry]) -> Iterator[Entry]:
     """Medians over the seeds of every pair and space, and over everything."""
-    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[Entry]] = {}
     for one in found:
         groups.setdefault((one["source"], one["target"], one["space"]), []).append(one)
-    for (source, target, space), mine in [*groups.items(), (("all", "all", "all"), found)]:
-        row: dict[str, Any] = {"source": source, "target": target, "space": space}
-        for arm in ARMS[1:]:
-            row[f"{arm}_trials"] = needed(mine, arm, len(mine[0]["cold"]))
-            row |= {f"{arm}_trials_to_{early}": needed(mine, arm, early) for early in EARLY}
-            row[f"{arm}_end"] = statistics.median(one[arm][-1] - one["cold"][-1] for one in mine)
+    for (source, target, space), mine in [*groups.items(), (("all", "all", "all"), list(found))]:
+        row: Entry = {"source": source, "target": target, "space": space, "runs": len(mine)}
+        for goal in GOALS:
+            needed = [trials_to(one["cold"], goal) for one in mine]
+            row[f"cold_trials_to_{goal}"] = statistics.median(needed)
+            for arm in ARMS:
+                shares = [trials_to(o[arm], goal) / n for o, n in zip(mine, needed, strict=True)]
+                row[f"{arm}_share_to_{goal}"] = round(statistics.median(shares), 3)
+        for arm in ARMS:
+            ends = [one[arm][-1] - one["cold"][-1] for one in mine]
+            row[f"{arm}_end"] = round(statistics.median(ends), 4)
         yield row
+
+
+def words(row: Entry) -> str:
+    """One line."""
+    parts = [
+        f"{goal:.0%}: {row[f'cold_trials_to_{goal}']:g} trials, "
+        + ", ".join(f"{arm} {row[f'{arm}_share_to_{goal}']:.2f}" for arm in ARMS)
+        for goal in GOALS
+    ]
+    ends = ", ".join(f"{arm} {row[f'{arm}_end']:+.3f}" for arm in ARMS)
+    return f"{row['source']} -> {row['target']}, {row['space']}: {'; '.join(parts)}; end: {ends}"
 
 
 def main() -> None:
@@ -131,30 +160,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", action="append")
     parser.add_argument("--space", action="append")
-    parser.add_argument("--mode", choices=("pool", "surrogate"), default="surrogate")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--taught", type=int, default=40, help="trials of the earlier study")
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--taught", type=int, default=100, help="trials of the earlier search")
     parser.add_argument("--folder", type=Path, default=table.FOLDER)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     found = []
-    for pair in permutations(options.task or TASKS, 2):
-        for space in options.space or ("autopeft", "lora", "mixed"):
-            for seed in range(options.seeds):
-                found.append(compare(pair, space, seed, options))
-                if options.output:
-                    rows = {"summary": list(summary(found)), "runs": found}
-                    options.output.write_text(json.dumps(rows, indent=1) + "\n")
+    longest = max(options.trials, options.taught)
+    for space, seed in product(options.space or SPACES, range(options.seeds)):
+        searches = [
+            cold(table.source(task, space, COSTS, folder=options.folder), seed, longest)
+            for task in options.task or TASKS
+        ]
+        for first, second in permutations(searches, 2):
+            found.append(compare(first, second, seed, options))
+            print(words(next(summary(found[-1:]))), flush=True)
+            if options.output:
+                rows = {"summary": list(summary(found)), "runs": found}
+                options.output.write_text(json.dumps(rows, indent=1) + "\n")
+    print()
     for row in summary(found):
-        print(
-            f"{row['source']} -> {row['target']}, {row['space']}: warm needs "
-            f"{row['warm_trials']:.2f} of the cold search's trials ({row['warm_end']:+.3f} in the "
-            f"end), permuted {row['permuted_trials']:.2f} ({row['permuted_end']:+.3f}); "
-            + ", ".join(f"{row[f'warm_trials_to_{n}']:.2f} to what it has after {n}" for n in EARLY)
-        )
+        print(words(row))
 
 
 if __name__ == "__main__":

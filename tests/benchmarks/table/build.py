@@ -1,11 +1,14 @@
 """Build a table of real trainings: one Parquet file per task.
 
     python -m tests.benchmarks.table.build --minutes 60 [--task sst2] [--space mixed]
-        [--configurations 300] [--seeds 2] [--budget 1.0] [--steps 0] [--folder FOLDER]
+        [--configurations 300] [--seeds 2] [--front-seeds 3] [--budget 1.0] [--steps 0]
+        [--folder FOLDER]
 
 The same command goes on where the last one stopped: what is in the file is not trained again. Half
 of the configurations of a space are spread over the budget, the other half are neighbours of the
-front found so far, because samplers spend their trials there.
+front found so far, because samplers spend their trials there. At last, what is on the front by its
+mean gets its other seeds until no new configuration comes up to it: a front of single trainings is
+one of lucky ones.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from autopeft.optimiser.problem import Problem
 from autopeft.problem import chosen_objectives, expanded, limits_of, problem_of
 from autopeft.settings import Settings
 from autopeft.workbench import Workbench
-from tests.benchmarks.table.file import Row, Table, read, write
+from tests.benchmarks.table.file import Row, Table, entries, read, write
 from tests.benchmarks.table.training import rows_of, scored_at_rungs
 
 FOLDER = Path(__file__).parent
@@ -48,19 +51,13 @@ class Builder:
     space: str
     wanted: int
     seeds: tuple[int, ...]
+    """Of every configuration."""
+    front_seeds: tuple[int, ...]
+    """Of every configuration on the front."""
 
     def missing(self, table: Table) -> list[tuple[Candidate, int]]:
         """The next pack: (configuration, seed) pairs that the table lacks, empty when full."""
-        candidates = Candidates(self.problem)
-        rows = table.of_space(self.space)
-        known = {(row.digest, row.seed) for row in rows}
-        found = []
-        for candidate in self._chosen(candidates, rows):
-            name = self._digest(candidate)
-            found += [(candidate, seed) for seed in self.seeds if (name, seed) not in known]
-            if len(found) >= PACK:
-                break
-        return found[:PACK]
+        return self._untrained(table) or self._unsettled(table)
 
     def train(self, pairs: Sequence[tuple[Candidate, int]]) -> Iterator[Row]:
         """Train the pairs, one pack per seed."""
@@ -73,6 +70,31 @@ class Builder:
                 yield from rows_of(evaluation, space=self.space, point=point, seed=seed)
 
     # --- details ------------------------------------------------------------------------------
+
+    def _untrained(self, table: Table) -> list[tuple[Candidate, int]]:
+        candidates = Candidates(self.problem)
+        rows = table.of_space(self.space)
+        known = {(row.digest, row.seed) for row in rows}
+        found = []
+        for candidate in self._chosen(candidates, rows):
+            name = self._digest(candidate)
+            found += [(candidate, seed) for seed in self.seeds if (name, seed) not in known]
+            if len(found) >= PACK:
+                break
+        return found[:PACK]
+
+    def _unsettled(self, table: Table) -> list[tuple[Candidate, int]]:
+        candidates, found = Candidates(self.problem), entries(table, self.space)
+        known = {(row.digest, row.seed) for row in table.of_space(self.space)}
+        front = pareto.front([(e.score, e.trainable) for e in found], ("maximize", "minimize"))
+        points = [self.problem.space.point(found[i].point) for i in front]
+        pairs = [
+            (candidate, seed)
+            for seed in self.front_seeds
+            for candidate in candidates.describe(points)
+            if (self._digest(candidate), seed) not in known
+        ]
+        return pairs[:PACK]
 
     def _chosen(self, candidates: Candidates, rows: Sequence[Row]) -> Iterator[Candidate]:
         """Spread points in random order, then what was begun, then neighbours of the front.
@@ -127,7 +149,8 @@ def build(options: argparse.Namespace, task: str, name: str, until: float) -> in
     objectives = chosen_objectives(OBJECTIVES)
     space = expanded(bench, catalog.spaces.load(name), {}, limits)
     problem = problem_of(bench, space, objectives, limits)
-    builder = Builder(bench, problem, name, options.configurations, tuple(range(options.seeds)))
+    seeds, front_seeds = tuple(range(options.seeds)), tuple(range(options.front_seeds))
+    builder = Builder(bench, problem, name, options.configurations, seeds, front_seeds)
     path = options.folder / f"{task}.parquet"
     table = read(path).with_facts(name, about.describe(bench, space, objectives, batch=PACK))
     table, added = anywhere(table, options.data), 0
@@ -153,6 +176,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--configurations", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--front-seeds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=1.0, help="percent of the backbone")
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA)

@@ -163,7 +163,7 @@ class Candidates:
             [np.array([layer.part for layer in kinds])[which] for kinds, which in columns], axis=1
         )
         prices = layered.total([layer for layer, _, _ in self.grid.by_layer], parts)
-        traits = sum(np.stack([layer.traits for layer in kinds])[which] for kinds, which in columns)
+        traits = self._traits(columns)
         worths = sum(np.array([layer.worth for layer in kinds])[which] for kinds, which in columns)
         contents = zip(
             *([kinds[i].content for i in which] for kinds, which in columns), strict=True
@@ -171,9 +171,18 @@ class Candidates:
         return [
             _Structure(frozenset(filter(None, layers)), price, worth, row)
             for layers, price, worth, row in zip(
-                contents, prices, np.asarray(worths).tolist(), np.asarray(traits), strict=True
+                contents, prices, np.asarray(worths).tolist(), traits, strict=True
             )
         ]
+
+    def _traits(
+        self, columns: Sequence[tuple[list[_Layer], NDArray[np.intp]]]
+    ) -> NDArray[np.float64]:
+        """What the prior sees of every point: shape points x traits, none without a prior."""
+        if self.problem.prior is None:
+            return np.zeros((len(columns[0][1]), 0))
+        layers = [np.stack([layer.traits for layer in kinds])[which] for kinds, which in columns]
+        return np.sum(layers, axis=0)  # type: ignore[no-any-return]
 
     def _decoded(self, point: Point) -> _Structure:
         key = self.problem.space.structure(point)
@@ -209,7 +218,9 @@ class Candidates:
         placed = tuple([piece.placement for piece in pieces])
         part = self.problem.layered.of_layer(self.grid.by_layer[index][0], placed)
         content = frozenset([piece.key for piece in pieces])
-        traits = sum((piece.traits for piece in pieces), start=traits_of(self.problem, ()))
+        traits = traits_of(self.problem, ())
+        if self.problem.prior is not None:
+            traits = sum([piece.traits for piece in pieces], start=traits)
         return _Layer(content, part, sum([piece.worth for piece in pieces]), traits)
 
     def _expected(self, structures: Sequence[_Structure], rates: Sequence[float]) -> list[float]:

@@ -45,8 +45,7 @@ class Grid:
         """
         if not self.space.slots:
             return points
-        used = np.stack([self._used(slot, points) for slot in self.space.slots], axis=1)
-        needed = (used.astype(np.float32) @ self._refers) > 0
+        needed = (self._used(points).astype(np.float32) @ self._refers) > 0
         return np.where(needed | self._kept, points, self.off)
 
     @cached_property
@@ -97,14 +96,34 @@ class Grid:
         kept[[self.space.learning_rate, *(i for d in self.space.dimensions for i in d.when)]] = True
         return kept
 
-    def _used(self, slot: Slot, points: Points) -> NDArray[np.bool_]:
-        """Which points place something in the slot."""
-        used = np.full(len(points), bool(slot.fixed.get(slot.size, True)))
-        size = slot.from_dimension.get(slot.size)
-        for index in (*slot.gates, *(() if size is None else (size,))):
-            used &= self._truthy[index, points[:, index]]
-        if size is not None:
-            for index, value in self.space.dimensions[size].when.items():
-                wanted = self.space.dimensions[index].values.index(value)
-                used &= points[:, index] == wanted
+    @cached_property
+    def _required(self) -> NDArray[np.float32]:
+        """Shape dimensions x slots: 1 where a slot is empty if the dimension's value is false."""
+        table = np.zeros((len(self.counts), len(self.space.slots)), dtype=np.float32)
+        for column, slot in enumerate(self.space.slots):
+            size = slot.from_dimension.get(slot.size)
+            table[[*slot.gates, *(() if size is None else (size,))], column] = 1
+        return table
+
+    @cached_property
+    def _fixed(self) -> NDArray[np.bool_]:
+        """Of every slot, whether its size, where that is no dimension, is more than nothing."""
+        return np.array([bool(slot.fixed.get(slot.size, True)) for slot in self.space.slots])
+
+    @cached_property
+    def _chosen(self) -> list[tuple[int, int, int]]:
+        """(slot, selector, position of the value that selects the slot)."""
+        return [
+            (column, index, self.space.dimensions[index].values.index(value))
+            for column, slot in enumerate(self.space.slots)
+            if (size := slot.from_dimension.get(slot.size)) is not None
+            for index, value in self.space.dimensions[size].when.items()
+        ]
+
+    def _used(self, points: Points) -> NDArray[np.bool_]:
+        """Shape points x slots: whether a point places something in a slot."""
+        false = ~self._truthy[np.arange(len(self.counts)), points]
+        used: NDArray[np.bool_] = (false.astype(np.float32) @ self._required == 0) & self._fixed
+        for column, selector, wanted in self._chosen:
+            used[:, column] &= points[:, selector] == wanted
         return used

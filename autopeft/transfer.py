@@ -29,8 +29,9 @@ THIRDS = 3
 """Depths that are told apart."""
 LEAST = 8
 """Scored configurations below which there is nothing to learn from."""
-SEEDS = 4
-"""Configurations of the earlier front that the new study begins with."""
+SEEDS = 2
+"""Configurations of the earlier front that the new study begins with: its ends. More would leave no
+room for guesses of the new study's own."""
 LARGEST = 8.0
 """Powers of two that sizes are measured against."""
 
@@ -173,12 +174,12 @@ def warm_start(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftMod
 
 def seeds(lesson: Lesson, backbone: Backbone) -> list[Configuration]:
     """Configurations of the earlier front, evenly over its costs, for another backbone."""
-    if not lesson.front:
+    front = (moved(lesson.configurations[i], lesson.backbone, backbone) for i in lesson.front)
+    placed = [configuration for configuration in front if configuration.placements]
+    if not placed:
         return []
-    places = np.linspace(0, len(lesson.front) - 1, SEEDS).round().astype(int).tolist()
-    chosen = dict.fromkeys(lesson.front[place] for place in places)
-    found = (moved(lesson.configurations[i], lesson.backbone, backbone) for i in chosen)
-    return [configuration for configuration in found if configuration.placements]
+    places = np.linspace(0, len(placed) - 1, SEEDS).round().astype(int).tolist()
+    return [placed[place] for place in dict.fromkeys(places)]
 
 
 def moved(configuration: Configuration, source: Backbone, target: Backbone) -> Configuration:

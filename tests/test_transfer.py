@@ -107,12 +107,21 @@ def test_candidates_expect_what_the_prior_says_of_their_configuration() -> None:
         assert candidate.expected == pytest.approx(expected, abs=1e-9)
 
 
-def test_seeds_are_the_front_from_the_cheapest_on() -> None:
+def test_seeds_are_the_ends_of_the_front_from_the_cheapest_on() -> None:
     old = lesson()
-    assert seeds(old, SMALL) == [old.configurations[i] for i in (3, 1, 2)]
+    assert seeds(old, SMALL) == [old.configurations[i] for i in (3, 2)]
     many = Lesson("s", SMALL, old.configurations, old.scores, tuple(range(20)))
     assert len(seeds(many, SMALL)) == transfer.SEEDS
+    one = Lesson("s", SMALL, old.configurations, old.scores, (5,))
+    assert seeds(one, SMALL) == [old.configurations[5]]
     assert seeds(Lesson("s", SMALL, old.configurations, old.scores, ()), SMALL) == []
+
+
+def test_what_places_nothing_is_no_seed() -> None:
+    old = lesson()
+    configurations = (Configuration((), 1e-3), *old.configurations)
+    front = (0, *(1 + i for i in old.front))
+    assert seeds(Lesson("s", SMALL, configurations, old.scores, front), SMALL) == seeds(old, SMALL)
 
 
 def test_a_lesson_survives_being_stored() -> None:

@@ -34,7 +34,7 @@ class Expected:
 
 def shares(steps: int) -> dict[int, float]:
     """Step at which a rung ends -> share of the trials that go on from there."""
-    return {max(1, round(share * steps)): least for share, least in RUNGS.items()}
+    return {max(1, round(share * steps)): kept for share, kept in RUNGS.items()}
 
 
 def behind(batch: Sequence[Expected], seen: Sequence[Expected], share: float) -> dict[int, str]:
@@ -51,7 +51,7 @@ def behind(batch: Sequence[Expected], seen: Sequence[Expected], share: float) ->
 
 
 def going(reached: Sequence[Expected], share: float) -> set[int]:
-    """Numbers of the trials that go on."""
+    """Numbers of the trials that go on: both fronts whole, and the next ones up to the share."""
     count = math.ceil(share * len(reached))
     left, chosen = list(reached), list[int]()
     while left and (not chosen or len(chosen) < count):

@@ -1,7 +1,8 @@
 """Samplers against each other on problems whose true fronts are known.
 
     python -m tests.benchmarks.samplers [--problem autopeft27] [--sampler ours] [--seeds 10]
-        [--trials 100] [--batch 4] [--folder FOLDER] [--output FILE.json] [--plot FILE.png]
+        [--trials 100] [--batch 4] [--noiseless] [--folder FOLDER] [--output FILE.json]
+        [--plot FILE.png]
 
 Every sampler searches every problem with every seed, with and without our initial design. What
 counts is the share of the true front's hypervolume that the true (noiseless) values of everything
@@ -40,6 +41,9 @@ from tests.benchmarks.standings import DESIGNED, plot, summary, table
 
 POOLED = 0.5
 """Share of a pool that is tried; the whole of it is the same for every sampler."""
+
+EXACT = 1e-3
+"""Standard error that samplers are told of values without noise."""
 
 
 def run(contest: Contest, rival: Rival, *, seed: int, trials: int, batch: int) -> dict[str, Any]:
@@ -83,6 +87,10 @@ def _entry(name: str, sampler: str, seed: int, options: argparse.Namespace) -> d
     if sampler.endswith(DESIGNED):
         problem = dataclasses.replace(contest.problem, design=contest.design)
         contest = dataclasses.replace(contest, problem=problem)
+    if options.noiseless:
+        contest = dataclasses.replace(
+            contest, observe=lambda point, rng: (contest.truth(point), EXACT)
+        )
     rival = RIVALS[sampler.removesuffix(DESIGNED)]
     found = run(contest, rival, seed=seed, trials=options.trials, batch=options.batch)
     return {"problem": name, "sampler": sampler, "seed": seed, **found}
@@ -123,7 +131,8 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
         "versions": versions,
         "trials": options.trials,
         "batch": options.batch,
-        "noise": "hypervolumes are of true values; samplers see noisy ones",
+        "noiseless": options.noiseless,
+        "noise": "hypervolumes are of true values; samplers see noisy ones unless noiseless",
     }
 
 
@@ -159,6 +168,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--noiseless", action="store_true", help="samplers see true values")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=contests.FOLDER, help="of the tables")
     parser.add_argument("--output", type=Path)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from autopeft import digest
 from autopeft.errors import StudyError
 from autopeft.journal import quiet, storage, writing
-from autopeft.types import BASELINE, Configuration, Direction, Measured, Value
+from autopeft.types import AGAIN, BASELINE, Configuration, Direction, Measured, Value
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -143,6 +143,18 @@ class Ledger:
         if gain is not None and math.isfinite(gain):
             self._set(number, "expected_gain", gain)
         return self._keep(number, configuration, origin(configuration))
+
+    def ask_again(self, number: int, space: Mapping[str, BaseDistribution]) -> Asked:
+        """A trial of the configuration of a stopped one."""
+        import optuna
+
+        stopped = next(trial for trial in self.trials() if trial.number == number)
+        with quiet():
+            self.study.sampler = optuna.samplers.PartialFixedSampler(
+                stopped.params, optuna.samplers.RandomSampler()
+            )
+        configuration = Configuration.from_json(stopped.user_attrs["configuration"])
+        return self._keep(self._open_trial(space), configuration, f"{AGAIN}{number}")
 
     def _open_trial(self, space: Mapping[str, BaseDistribution]) -> int:
         """A new trial, or the one that a kill cut short before it was complete."""

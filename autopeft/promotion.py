@@ -1,13 +1,15 @@
 """Which configurations are trained on after a rung: those that may still end on the front.
 
 What a rung says of the end is learned from the study's own fully trained trials (`forecast`). A
-configuration is stopped when that makes its chance far smaller than that of one of which nothing is
-known. So a rung that ranks poorly stops next to nothing, and what costs less than all others is
-never stopped.
+configuration is stopped when that takes half of the chance that it had before it was begun. So all
+that is expected on the front goes on, however wide that is; a rung that foretells nothing stops
+nothing; and what costs less than all others is never stopped.
 """
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +19,8 @@ from scipy import stats
 from autopeft.forecast import Early, Forecast, forecast
 from autopeft.types import Direction, Measured, TrialRecord
 
-SMALL = 0.1
-"""Share of the chance of a configuration of which nothing is known, below which one is stopped."""
+LEFT = 0.5
+"""Share of the chance before a configuration was begun, below which it is stopped."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,15 @@ class Outlook:
     """Of the trained objective, signed, with the standard deviation of the prediction."""
     chance: float
     """That nothing finished is both better and no dearer; 1 when nothing is no dearer."""
+    unknown: float
+    """That chance before the configuration was begun."""
     rival: int | None
     """The best trial that is no dearer."""
-    rivals: int = 0
-    """How many are no dearer. Of m + 1 configurations of which nothing is known, each is the best
-    with chance 1 / (m + 1)."""
 
     @property
     def hopeless(self) -> bool:
         """Whether going on is not worth its time."""
-        return self.chance < SMALL / (self.rivals + 1)
+        return self.chance < LEFT * self.unknown
 
     @property
     def words(self) -> str:
@@ -74,27 +75,28 @@ def early(point: Mapping[str, Any]) -> Early:
     return Early(int(point["step"]), float(point["score"]), float(point["train_loss"]))
 
 
-def reached(
+def stopped(
     trials: Sequence[TrialRecord],
-    step: int,
     *,
     directions: Sequence[Direction],
     costs: Callable[[TrialRecord], Sequence[float]],
 ) -> list[Reached]:
-    """Those within the limits that were scored at that step, stopped there or not.
+    """Those stopped, at their last rung; not those whose configuration was trained again.
 
     Args:
         trials: of which the first objective is the trained one.
-        step: where the rung ends.
         directions: of all objectives.
         costs: values of the objectives after the first.
     """
+    last = {trial.digest: trial.number for trial in trials}
     return [
-        Reached(trial.number, early(point), losses(costs(trial), directions[1:]))
+        Reached(
+            trial.number,
+            early(trial.provenance["curve"][-1]),
+            losses(costs(trial), directions[1:]),
+        )
         for trial in trials
-        if trial.state in ("complete", "stopped") and trial.feasible
-        for point in trial.provenance.get("curve", ())
-        if point["step"] == step
+        if trial.state == "stopped" and last[trial.digest] == trial.number
     ]
 
 
@@ -105,16 +107,25 @@ def finished(
     directions: Sequence[Direction],
     costs: Callable[[TrialRecord], Sequence[float]],
 ) -> list[Finished]:
-    """Those of `reached` that were trained from there to the end."""
-    ended = {
-        trial.number: next(iter(trial.objectives.values()))
-        for trial in trials
-        if trial.state == "complete" and _last(trial) > step
-    }
+    """Those within the limits that were trained to the end and scored at that step on the way.
+
+    Args:
+        trials: of which the first objective is the trained one.
+        step: where the rung ends.
+        directions: of all objectives.
+        costs: values of the objectives after the first.
+    """
     return [
-        Finished(one.number, one.early, unsigned(ended[one.number], directions[0]), one.costs)
-        for one in reached(trials, step, directions=directions, costs=costs)
-        if one.number in ended
+        Finished(
+            trial.number,
+            early(point),
+            unsigned(next(iter(trial.objectives.values())), directions[0]),
+            losses(costs(trial), directions[1:]),
+        )
+        for trial in trials
+        if trial.state == "complete" and trial.feasible and _last(trial) > step
+        for point in trial.provenance["curve"]
+        if point["step"] == step
     ]
 
 
@@ -149,10 +160,19 @@ def outlook(early: Early, costs: Sequence[float], finished: Sequence[Finished]) 
         return None
     final, rivals = found.of(early), _rivals(costs, finished)
     if not rivals:
-        return Outlook(final, 1.0, None)
+        return Outlook(final, 1.0, 1.0, None)
     best = max(rivals, key=lambda trial: (trial.final.value, -trial.number))
     distance = (best.final.value - final.value) / max(final.error, 1e-12)
-    return Outlook(final, float(stats.t.sf(distance, found.freedom)), best.number, len(rivals))
+    chance = float(stats.t.sf(distance, found.freedom))
+    return Outlook(final, chance, _unknown(best, finished), best.number)
+
+
+def _unknown(best: Finished, finished: Sequence[Finished]) -> float:
+    """The chance that one more of the values that trials end with is beyond that one."""
+    ends = [trial.final.value for trial in finished]
+    spread = statistics.stdev(ends) * math.sqrt(1 + 1 / len(ends))
+    distance = (best.final.value - statistics.fmean(ends)) / max(spread, 1e-12)
+    return float(stats.t.sf(distance, len(ends) - 1))
 
 
 def replay(trials: Sequence[Finished]) -> list[Finished]:

@@ -30,13 +30,13 @@ class Correlation:
 
 
 def early_correlation(trials: Sequence[TrialRecord]) -> Correlation | None:
-    """How well the score part of the way ranks the trials by their last score; None if too few."""
+    """How well the score at the last rung but one ranks trials by their last; None if too few."""
     curves = [t.provenance.get("curve", []) for t in trials if t.state == "complete"]
     curves = [curve for curve in curves if len(curve) > 1]
     if len(curves) < LEAST_TRIALS:
         return None
-    share = curves[0][0]["step"] / curves[0][-1]["step"]
-    return _ranked(*([c[i]["score"] for c in curves] for i in (0, -1)), share=share)
+    share = curves[0][-2]["step"] / curves[0][-1]["step"]
+    return _ranked(*([c[i]["score"] for c in curves] for i in (-2, -1)), share=share)
 
 
 def guess_correlation(

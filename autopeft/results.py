@@ -53,7 +53,7 @@ def read(ledger: Ledger) -> Results:
     gain = health.expected_gain([known for known in gains if known is not None])
     explored = health.Explored(
         points=facts.get("space_size", 0),
-        tried=sum(1 for trial in trials if trial.point),
+        tried=len({trial.digest for trial in trials if trial.point}),
         gain=gain,
         importance=_importance(ledger, trials),
         warm_start=_warm_start(ledger, trials, objectives),

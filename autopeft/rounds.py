@@ -46,7 +46,7 @@ class Rounds:
             start, end = self._next_batch()
             if start >= self.total:
                 return True
-            exhausted = not self._ask_until(end)
+            exhausted = not self._ask_until(start, end)
             if not self.training.train(start, end):
                 return False
         return True
@@ -67,12 +67,22 @@ class Rounds:
 
     # --- asking -------------------------------------------------------------------------------
 
-    def _ask_until(self, end: int) -> bool:
-        """Ask until there are `end` trials; False when the space is exhausted."""
+    def _ask_until(self, start: int, end: int) -> bool:
+        """Ask until there are `end` trials; False when the space is exhausted.
+
+        Before anything new comes what was stopped and turned out to be worth training.
+        """
+        again = self.training.another_go(start)
         while (count := len(self.ledger)) < end:
             if count < len(self.defaults):
                 default = self.defaults[count]
                 self._guess(self.ledger.ask_baseline(default.configuration, default.label))
+                continue
+            if count - start < len(again):
+                self.progress.note(f"trial {again[count - start]} is worth training after all")
+                self._guess(
+                    self.ledger.ask_again(again[count - start], distributions(self.problem.space))
+                )
                 continue
             self.progress.note(f"choosing configuration {count + 1} of {self.total}")
             if not self._ask(count):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from autopeft import halving, promotion, results, stopping, weights
+from autopeft import digest, promotion, results, stopping, weights
 from autopeft.errors import Interrupted
 from autopeft.evaluate import Evaluation, Evaluator
 from autopeft.ledger import Ledger, measurements_json
@@ -44,8 +44,6 @@ class RungTraining:
     deadline: float = math.inf
     """By the monotonic clock; no pack is begun after it."""
     early_stopping: bool = True
-    halving: bool = False
-    """Whether what is on no front at a rung is stopped, or only what has next to no chance."""
 
     def __post_init__(self) -> None:
         self.paused = PausedTrials(self.ledger.path, self.progress.note)
@@ -135,26 +133,39 @@ class RungTraining:
 
     # --- stopping -----------------------------------------------------------------------------
 
+    def another_go(self, start: int) -> list[int]:
+        """Stopped trials worth training again, as those before position `start` tell it."""
+        if not self.early_stopping:
+            return []
+        told = self._told(start)
+        known: dict[str, Any] = {"directions": self.problem.directions, "costs": self._costs}
+        return stopping.another_go(
+            promotion.stopped(told, **known), partial(promotion.finished, told, **known)
+        )
+
     def _stop(self, start: int, end: int, step: int) -> None:
         """Stop trials of a batch at a rung, as the batches before this one tell it."""
-        asked, steps = self.ledger.asked(), self.evaluator.protocol.steps
-        earlier = {t.number for t in asked[:start]}
-        told = [t for t in results.read(self.ledger).trials if t.number in earlier]
+        told, steps = self._told(start), self.evaluator.protocol.steps
+        again = {trial.digest for trial in told}
         evaluations = {
             trial.number: self.evaluator.evaluation(trial.configuration, runs)
-            for trial in asked[start:end]
-            if trial.running and (runs := self.paused.runs(trial.number, step))
+            for trial in self.ledger.asked()[start:end]
+            if trial.running
+            and digest.of_configuration(trial.configuration) not in again
+            and (runs := self.paused.runs(trial.number, step))
         }
-        known: dict[str, Any] = {"directions": self.problem.directions, "costs": self._costs}
         found = stopping.stops(
             [self._reached(number, one) for number, one in evaluations.items()],
-            promotion.reached(told, step, **known),
-            promotion.finished(told, step, **known),
-            share=halving.shares(steps).get(step, 0.0) if self.halving else None,
+            promotion.finished(told, step, directions=self.problem.directions, costs=self._costs),
         )
         for number, stop in found.items():
             reason = f"stopped after {step} of {steps} steps: {stop.words}"
             self._tell_stopped(number, reason, stop.final, evaluations[number].outcome)
+
+    def _told(self, start: int) -> list[TrialRecord]:
+        """The trials before a position."""
+        earlier = {t.number for t in self.ledger.asked()[:start]}
+        return [t for t in results.read(self.ledger).trials if t.number in earlier]
 
     def _reached(self, number: int, evaluation: Evaluation) -> Reached:
         outcome = evaluation.outcome

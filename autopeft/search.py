@@ -89,7 +89,6 @@ def _training(
         total=settings.trials or TRIALS[bench.checkpoint.device.type],
         deadline=time.monotonic() + (settings.timeout or math.inf),
         early_stopping=settings.early_stopping and settings.proxy != "none",
-        halving=settings.proxy == "halving",
     )
 
 

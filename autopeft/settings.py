@@ -8,7 +8,7 @@ from typing import Any
 
 from autopeft.errors import UsageError
 
-PROXIES = ("short", "halving", "none")
+PROXIES = ("short", "none")
 FULL_EPOCHS = 3
 """Of a training that stands for nothing else, as in Hugging Face's Trainer."""
 QUICKSTART_STEPS = 60
@@ -46,8 +46,7 @@ class Settings:
     seeds: int = 1
     seed: int = 0
     proxy: str = "short"
-    """What stands for a full training: a `short` one, one that most trials do not finish
-    (`halving`), or `none`."""
+    """What stands for a full training: a `short` one or `none`."""
     steps: int = 0
     batch: int = 16
     length: int = 0
@@ -63,7 +62,7 @@ class Settings:
     pack: int = 0
     """Largest number of configurations in a pack; 0 to measure what pays."""
     early_stopping: bool = True
-    """Whether what has next to no chance to end on the front is stopped at a rung."""
+    """Whether what has lost its chance to end on the front is stopped at a rung."""
     confirm: bool = True
     """Whether the front and the defaults are trained anew at the end, on the report split."""
     trunk_cache: int = 10**9

@@ -1,13 +1,15 @@
-"""Which trials of a batch are stopped at a rung, why, and where each is expected to have ended."""
+"""Which trials of a batch stop at a rung, and which of those stopped get another go.
+
+What a rung says of the end is known better after every batch. A trial that was stopped on the
+word of a few others is trained again, then to its end, once more of them say that it was worth it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from autopeft import halving, promotion
-from autopeft.forecast import Forecast
-from autopeft.halving import Expected
+from autopeft import promotion
 from autopeft.promotion import Finished, Reached
 from autopeft.types import Measured
 
@@ -22,41 +24,33 @@ class Stop:
     """Of the trained objective, signed so that more is better, predicted."""
 
 
-def stops(
-    batch: Sequence[Reached],
-    seen: Sequence[Reached],
-    finished: Sequence[Finished],
-    *,
-    share: float | None,
-) -> dict[int, Stop]:
+def stops(batch: Sequence[Reached], finished: Sequence[Finished]) -> dict[int, Stop]:
     """Trial number -> its stop; none while too few are fully trained to predict an end.
 
     Args:
         batch: to decide about.
-        seen: all others that reached the rung before.
-        finished: those of them that were trained to the end.
-        share: that goes on of all at the rung; None to stop the hopeless only.
+        finished: the fully trained trials, as they were at the same rung.
     """
-    if share is None:
-        outlooks = {one.number: promotion.outlook(one.early, one.costs, finished) for one in batch}
-        return {
-            n: Stop(found.words, found.final)
-            for n, found in outlooks.items()
-            if found and found.hopeless
-        }
-    forecast = promotion.expected(finished)
-    if forecast is None:
-        return {}
-    why = halving.behind(_expected(batch, forecast), _expected(seen, forecast), share)
+    outlooks = {one.number: promotion.outlook(one.early, one.costs, finished) for one in batch}
     return {
-        one.number: Stop(why[one.number], forecast.of(one.early))
-        for one in batch
-        if one.number in why
+        number: Stop(found.words, found.final)
+        for number, found in outlooks.items()
+        if found and found.hopeless
     }
 
 
-def _expected(reached: Sequence[Reached], forecast: Forecast) -> list[Expected]:
-    return [
-        Expected(one.number, forecast.of(one.early).value, one.early.train_loss, one.costs)
-        for one in reached
-    ]
+def another_go(
+    stopped: Sequence[Reached], finished: Callable[[int], Sequence[Finished]]
+) -> list[int]:
+    """Numbers of the stopped trials that would not be stopped any more, best chance first.
+
+    Args:
+        stopped: at the rung where each was stopped.
+        finished: step of a rung -> the fully trained trials, as they were there.
+    """
+    chances = {}
+    for one in stopped:
+        found = promotion.outlook(one.early, one.costs, finished(one.early.step))
+        if found is not None and not found.hopeless:
+            chances[one.number] = found.chance / found.unknown
+    return sorted(chances, key=lambda number: (-chances[number], number))

@@ -332,6 +332,8 @@ class Objective:
 
 BASELINE = "baseline: "
 """How the origin of a family default begins."""
+AGAIN = "again: trial "
+"""How the origin of a trial begins that trains anew what was stopped."""
 
 
 @dataclass(frozen=True)
@@ -341,7 +343,8 @@ class TrialRecord:
     number: int
     state: TrialState
     origin: str
-    """`baseline: LoRA r=8 on q,v`, `importance: spt`, `initial`, `model`, `random`, ..."""
+    """`baseline: LoRA r=8 on q,v`, `importance: spt`, `initial`, `model`, `random`,
+    `again: trial 7`, ..."""
     configuration: Configuration
     objectives: Mapping[str, Measured]
     """Empty unless complete."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from autopeft import catalog, checkpoint, halving
+from autopeft import catalog, checkpoint
 from autopeft.checkpoint import Checkpoint
 from autopeft.data import DataOptions
 from autopeft.device_choice import choose_device, choose_dtype
@@ -241,5 +241,4 @@ def protocol_of(settings: Settings, loaded: Checkpoint, *, rows: int) -> Protoco
         batch=settings.batch,
         length=min(length, int(loaded.tokenizer.model_max_length)),
         seed=settings.seed,
-        rungs=(*halving.RUNGS, 1.0) if settings.proxy == "halving" else Protocol.rungs,
     )

@@ -7,7 +7,7 @@ from html import escape
 from itertools import accumulate, groupby
 from typing import Any
 
-from autopeft.types import BASELINE, Comparison, Results, View
+from autopeft.types import AGAIN, BASELINE, Comparison, Results, View
 
 from . import _shared as shared
 from . import _studies as several
@@ -111,7 +111,8 @@ def origin_kind(origin: str, results: Results) -> str:
     sampler = str((results.info.get("settings") or {}).get("sampler") or "model")
     if origin.startswith(BASELINE):
         return "defaults"
-    return sampler if origin in (sampler, "model", "random") else "design"
+    drawn = origin in (sampler, "model", "random") or origin.startswith(AGAIN)
+    return sampler if drawn else "design"
 
 
 def running_seconds(results: Results) -> list[float]:

@@ -98,8 +98,6 @@ def replayed(results: Results) -> str:
     )
     if len(trained) <= forecast.LEAST_TRIALS:
         return ""
-    if (results.info.get("settings") or {}).get("proxy") == "halving":
-        return ""
     stopped = [trial.number for trial in promotion.replay(trained)]
     lost = sum(number in results.front for number in stopped)
     return (

@@ -31,7 +31,6 @@ LEVELS = (
     },
     {
         "dimension_importance",
-        "halving",
         "health",
         "paired_bootstrap",
         "paired_difference",

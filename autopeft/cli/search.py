@@ -86,8 +86,7 @@ def search(
         option(
             "--proxy",
             metavar="NAME",
-            help="short; halving: most trials stop on the way; none: all train three epochs "
-            "[default: short]",
+            help="short; none: all train three epochs, none is stopped [default: short]",
         ),
     ] = "short",
     steps: Annotated[

@@ -49,11 +49,13 @@ def read(study: Study, candidates: Candidates, *, before: int | None = None) -> 
         candidates: Points of the problem that the study searches.
         before: Number of the trial that is being asked for; it is left out itself.
     """
+    trials = study.get_trials(deepcopy=False)
+    last = {_name(trial): trial.number for trial in trials}
     completed: list[Observation] = []
     running: list[Point] = []
     points: list[Point] = []
     seen: set[Identity] = set()
-    for trial in study.get_trials(deepcopy=False):
+    for trial in trials:
         if trial.number == before or trial.state.name == "WAITING":
             continue
         point, outside = _resolved(trial, candidates)
@@ -65,12 +67,17 @@ def read(study: Study, candidates: Candidates, *, before: int | None = None) -> 
             continue
         if trial.state.name == "RUNNING" and point is not None:
             running.append(point)
-        else:
+        elif trial.state.name != "PRUNED" or last[_name(trial)] == trial.number:
             values = _values(trial)
             if values and all(map(math.isfinite, values)):
                 completed.append(Observation(point, outside, values, _errors(trial, len(values))))
     seen.update(candidates.identities(points))
     return History(tuple(completed), tuple(running), frozenset(seen))
+
+
+def _name(trial: FrozenTrial) -> str:
+    """The same for the trial that trains anew what another was stopped with."""
+    return str(trial.user_attrs.get("digest", trial.number))
 
 
 def _resolved(

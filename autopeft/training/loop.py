@@ -32,7 +32,7 @@ class Protocol:
     """Share of the steps in which the learning rate rises linearly; then it falls to 0."""
     weight_decay: float = 0.01
     clip: float = 1.0
-    rungs: tuple[float, ...] = (0.5, 1.0)
+    rungs: tuple[float, ...] = (0.15, 0.4, 1.0)
     """Shares of the steps after which the validation split is scored; the last is 1."""
 
     @property

@@ -29,7 +29,7 @@ from autopeft.forecast import Early
 from autopeft.types import Direction
 from tests.benchmarks.contest import hypervolume
 from tests.benchmarks.pool_orders import ORDERS, Order, Progress
-from tests.benchmarks.rungs import Rule, Training, outlook, rules
+from tests.benchmarks.rungs import Rule, Training, another_go, expected, rules, short
 from tests.benchmarks.table import contest
 from tests.benchmarks.table.build import FOLDER, SPACES, TASKS
 from tests.benchmarks.table.contest import Source
@@ -70,11 +70,20 @@ def replay(
     progress = Progress(list(everything))
     seen: list[list[Training]] = [[] for _ in everything[0].curve]
     while progress.left:
-        for _ in range(min(batch, len(progress.left))):
+        if rule is short:
+            take_up(progress, another_go(progress.held, progress.finished)[:batch])
+        for _ in range(min(batch - len(progress.again), len(progress.left))):
             progress.batch.append(order(progress))
             progress.left.remove(progress.batch[-1])
         train(progress, rule, seen)
         yield progress
+
+
+def take_up(progress: Progress, again: list[Training]) -> None:
+    """Make what was stopped part of the next batch."""
+    progress.again = again
+    progress.held = [(rung, t) for rung, t in progress.held if t not in again]
+    progress.stopped = [(t, expected) for t, expected in progress.stopped if t not in again]
 
 
 def train(progress: Progress, rule: Rule, seen: Sequence[list[Training]]) -> None:
@@ -89,11 +98,14 @@ def train(progress: Progress, rule: Rule, seen: Sequence[list[Training]]) -> Non
         chosen = rule(rung, going, here, finished)
         here.extend(going)
         for stopped in (t for t in going if t not in chosen):
-            expected = outlook(stopped, rung, finished)
-            if expected is not None:
-                progress.stopped.append((stopped, expected.final))
+            progress.held.append((rung, stopped))
+            final = expected(stopped, rung, finished)
+            if final is not None:
+                progress.stopped.append((stopped, final))
         going = chosen
-    progress.finished += going
+    progress.steps += sum(t.curve[-1].step for t in progress.again)
+    progress.finished += [*going, *progress.again]
+    progress.again = []
 
 
 def reached(kept: Sequence[Training], everything: Sequence[Training]) -> float:

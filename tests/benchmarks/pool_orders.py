@@ -26,6 +26,10 @@ class Progress:
     finished: list[Training] = field(default_factory=list)
     stopped: list[tuple[Training, Measured]] = field(default_factory=list)
     """With the score that is expected of the end."""
+    held: list[tuple[int, Training]] = field(default_factory=list)
+    """What was stopped for the first time, with the rung."""
+    again: list[Training] = field(default_factory=list)
+    """Of the batch, what was stopped before and is trained to the end."""
     steps: int = 0
 
 

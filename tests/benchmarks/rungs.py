@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from autopeft import halving, pareto, promotion, stopping
+from autopeft import pareto, promotion, stopping
 from autopeft.forecast import Early
-from autopeft.promotion import Finished, Outlook, Reached
+from autopeft.promotion import Finished, Reached
 from autopeft.types import Direction, Measured, Point
 
 
@@ -52,30 +52,26 @@ def everything(
     return list(candidates)
 
 
-def hopeless(
+def short(
     rung: int,
     candidates: Sequence[Training],
     seen: Sequence[Training],
     finished: Sequence[Training],
 ) -> list[Training]:
-    """AutoPEFT's `--proxy short`: all but those with next to no chance to end on the front."""
-    expected = ((t, outlook(t, rung, finished)) for t in candidates)
-    return [t for t, found in expected if found is None or not found.hopeless]
-
-
-def fronts_go_on(
-    rung: int,
-    candidates: Sequence[Training],
-    seen: Sequence[Training],
-    finished: Sequence[Training],
-) -> list[Training]:
-    """AutoPEFT's `--proxy halving`; nothing is stopped while too few are fully trained."""
-    together = [Reached(i, t.curve[rung], t.costs) for i, t in enumerate([*candidates, *seen])]
-    batch, others = together[: len(candidates)], together[len(candidates) :]
-    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
-    share = list(halving.RUNGS.values())[rung]
-    stopped = stopping.stops(batch, others, known, share=share)
+    """AutoPEFT's `--proxy short`: all but those that have lost their chance to end on the front."""
+    batch = [Reached(i, t.curve[rung], t.costs) for i, t in enumerate(candidates)]
+    stopped = stopping.stops(batch, known(rung, finished))
     return [t for i, t in enumerate(candidates) if i not in stopped]
+
+
+def another_go(
+    stopped: Sequence[tuple[int, Training]], finished: Sequence[Training]
+) -> list[Training]:
+    """Those that AutoPEFT would train anew, best first, of (rung, training stopped there)."""
+    reached = [Reached(i, t.curve[rung], t.costs) for i, (rung, t) in enumerate(stopped)]
+    rungs = {t.curve[rung].step: rung for rung, t in stopped}
+    again = stopping.another_go(reached, lambda step: known(rungs[step], finished))
+    return [stopped[i][1] for i in again]
 
 
 def by_layers(
@@ -109,17 +105,18 @@ def by_layers(
     return [t for index, t in enumerate(candidates) if index in chosen]
 
 
-def outlook(training: Training, rung: int, finished: Sequence[Training]) -> Outlook | None:
+def expected(training: Training, rung: int, finished: Sequence[Training]) -> Measured | None:
     """What a search expects of training on; None while too few are fully trained."""
-    known = [_finished(i, t, rung) for i, t in enumerate(finished)]
-    return promotion.outlook(training.curve[rung], training.costs, known)
+    forecast = promotion.expected(known(rung, finished))
+    return forecast.of(training.curve[rung]) if forecast else None
 
 
-def _finished(index: int, training: Training, rung: int) -> Finished:
-    last = training.curve[-1]
-    return Finished(
-        index, training.curve[rung], Measured(last.score, training.error), training.costs
-    )
+def known(rung: int, finished: Sequence[Training]) -> list[Finished]:
+    """The fully trained ones as they were at a rung."""
+    return [
+        Finished(index, t.curve[rung], Measured(t.curve[-1].score, t.error), t.costs)
+        for index, t in enumerate(finished)
+    ]
 
 
 def by_score(
@@ -187,8 +184,7 @@ def rules(keeps: Sequence[float]) -> Mapping[str, Rule]:
     layers = partial(_shared, keeps, by_layers)
     return {
         "full": everything,
-        "short": hopeless,
-        "halving": fronts_go_on,
+        "short": short,
         "score only": _shared(keeps, by_score),
         "pareto score": layers(by=score),
         "pareto loss": layers(by=loss),

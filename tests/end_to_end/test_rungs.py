@@ -10,10 +10,13 @@ import pytest
 from autopeft import promotion, results, search, weights
 from autopeft.errors import Interrupted
 from autopeft.promotion import Outlook
+from autopeft.settings import Settings
 from autopeft.types import Measured, Results
 from tests import tiny_bundle
 from tests.listener import Listener
 from tests.tiny_bundle import settings
+
+DEFAULTS = 6
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def hopeless_when_odd(monkeypatch: pytest.MonkeyPatch) -> None:
         if not finished:
             return None
         odd = seen.setdefault((early, *costs), len(seen) % 2 == 1)
-        return Outlook(Measured(12.0, 3.0), 0.01 if odd else 0.5, finished[0].number, 1)
+        return Outlook(Measured(12.0, 3.0), 0.01 if odd else 0.5, 0.5, finished[0].number)
 
     monkeypatch.setattr(promotion, "outlook", outlook)
 
@@ -49,9 +52,10 @@ def test_the_hopeless_are_stopped_and_told(
     assert set(states(found)) == {"complete", "stopped"}
     assert len(listener.trials_finished) == len(found.trials) == 15
     for trial in stopped:
-        assert trial.message.startswith("stopped after 2 of 4 steps: 1% chance")
-        assert [point["step"] for point in trial.provenance["curve"]] == [2]
-        assert trial.provenance["steps"] == 2
+        last = trial.provenance["curve"][-1]["step"]
+        assert trial.message.startswith(f"stopped after {last} of 4 steps: 1% chance")
+        assert [point["step"] for point in trial.provenance["curve"]] == [1, 2][:last]
+        assert trial.provenance["steps"] == last
         assert trial.objectives == {}
         assert trial.number not in found.front
         assert "score" not in trial.measurements
@@ -111,17 +115,57 @@ def test_an_end_between_the_rungs_loses_no_pack(
         assert {n: m.value for n, m in mine.objectives.items()} == {
             n: m.value for n, m in theirs.objectives.items()
         }
+    assert sum(width for end, width in trained if end == 1) == 8
     assert sum(width for end, width in trained if end == 2) == 8
     assert sum(width for end, width in trained if end == 4) == 8
 
 
-def test_halving_trains_on_only_what_is_on_a_front(place: Path, tmp_path: Path) -> None:
-    given = settings(place, trials=16, pack=4, steps=10, proxy="halving")
-    found = search.run(given, tmp_path / "s.journal", Listener())
+@pytest.fixture
+def misjudged_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every second trial has no chance while only defaults have ended; then all have one."""
+    seen: dict[tuple[object, ...], bool] = {}
+
+    def outlook(early: Any, costs: Any, finished: Any) -> Outlook | None:
+        if not finished:
+            return None
+        odd = seen.setdefault((early, *costs), len(seen) % 2 == 1)
+        hopeless = odd and len(finished) == DEFAULTS
+        return Outlook(Measured(12.0, 3.0), 0.01 if hopeless else 0.5, 0.5, finished[0].number)
+
+    monkeypatch.setattr(promotion, "outlook", outlook)
+
+
+def test_what_was_stopped_in_error_is_trained_after_all(
+    place: Path, tmp_path: Path, misjudged_at_first: None
+) -> None:
+    """Also in a search that is interrupted after every pack."""
+    given = settings(place, trials=DEFAULTS + 8, pack=4)
+    found = search.run(given, tmp_path / "whole.journal", Listener())
+    assert sum(t.origin.startswith("baseline") for t in found.trials) == DEFAULTS
     stopped = [t for t in found.trials if t.state == "stopped"]
-    steps = {t.number: t.provenance["curve"][-1]["step"] for t in found.trials}
-    assert stopped
-    assert {steps[t.number] for t in stopped} <= {2, 4}
-    assert {steps[t.number] for t in found.trials if t.state == "complete"} == {10}
-    assert all("at no higher cost" in t.message for t in stopped)
-    assert not any(t.default for t in stopped)
+    again = [t for t in found.trials if t.origin.startswith("again")]
+    assert [t.origin for t in again] == [f"again: trial {t.number}" for t in stopped] != []
+    for first, second in zip(stopped, again, strict=True):
+        assert second.state == "complete"
+        assert (second.configuration, second.point) == (first.configuration, first.point)
+        curve = second.provenance["curve"]
+        assert curve[: len(first.provenance["curve"])] == first.provenance["curve"]
+    assert len({t.digest for t in found.trials}) == len(found.trials) - len(again)
+    assert [(t.digest, t.origin) for t in interrupted(given, tmp_path).trials] == [
+        (t.digest, t.origin) for t in found.trials
+    ]
+
+
+def interrupted(given: Settings, folder: Path) -> Results:
+    """The search, ended after every pack and begun again."""
+
+    class Impatient(Listener):
+        def stop_requested(self) -> bool:
+            return True
+
+    for _ in range(40):
+        try:
+            return search.run(given, folder / "s.journal", Impatient())
+        except Interrupted:
+            pass
+    raise AssertionError("it never ended")

@@ -73,7 +73,7 @@ def test_a_record_says_what_ran(whole: tuple[Path, Results]) -> None:
         assert about["metric"] == "accuracy"
         assert about["seeds"] == [0]
         assert about["steps"] == 4
-        assert [c["step"] for c in about["curve"]] == [2, 4]
+        assert [c["step"] for c in about["curve"]] == [1, 2, 4]
         rows = found.info["splits"]["search-validation"]
         assert len(about["predictions"]) == about["rows"] == rows
         assert trial.measurements["memory_predicted"].value > 0
@@ -226,7 +226,8 @@ def test_out_of_memory_at_any_step_loses_no_trial(
 
     train = Evaluator._train
     monkeypatch.setattr(Evaluator, "_train", trained)
-    found = search.run(settings(place), tmp_path / "study.journal", Listener())
+    given = settings(place, early_stopping=False)
+    found = search.run(given, tmp_path / "study.journal", Listener())
     failed = [t for t in found.trials if t.state == "failed"]
     assert len(found.trials) == 12
     assert {t.state for t in found.trials} <= {"complete", "failed"}

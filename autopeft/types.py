@@ -364,6 +364,11 @@ class TrialRecord:
         """Name of the family default that it is, such as `LoRA r=8 on q,v`; empty for others."""
         return self.origin.removeprefix(BASELINE) if self.origin.startswith(BASELINE) else ""
 
+    @property
+    def first_go(self) -> int | None:
+        """Number of the trial with the same configuration that was stopped before this one."""
+        return int(self.origin.removeprefix(AGAIN)) if self.origin.startswith(AGAIN) else None
+
 
 @dataclass(frozen=True)
 class ObjectiveInfo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -67,16 +67,18 @@ def finding(results: Results) -> str:
 def rungs_html(results: Results) -> str:
     """How many trials each rung saw and stopped, and the steps that this saved."""
     reached = steps_reached(results)
+    twice = {t.first_go for t in ended(results)} & reached.keys()
     full = max(reached.values())
     rungs = sorted({p["step"] for t in ended(results) for p in t.provenance["curve"]})
-    rows = "".join(rung_row(step, list(reached.values()), full) for step in rungs)
-    spent, planned = sum(reached.values()), full * len(reached)
-    saved = 1 - spent / planned if planned else 0.0
+    rows = "".join(rung_row(step, reached, twice, full) for step in rungs)
+    saved = 1 - sum(reached.values()) / (full * (len(reached) - len(twice)))
     words = (
         f"Stopping early saved {saved:.0%} of the training steps."
-        if saved > 0
+        if min(reached.values()) < full
         else "No trial was stopped early: every one was trained to the last step."
     )
+    if twice:
+        words += f" Of the trials stopped, {len(twice)} turned out to be worth training after all."
     words = " ".join(filter(None, [words, replayed(results)]))
     return (
         '<h3>Rungs</h3><div class="scroll" role="region" aria-label="Rungs" tabindex="0">'
@@ -106,10 +108,13 @@ def replayed(results: Results) -> str:
     )
 
 
-def rung_row(step: int, reached: Sequence[int], full: int) -> str:
-    """One rung."""
-    stopped = sum(last == step for last in reached) if step < full else 0
-    cells = (sum(last >= step for last in reached), stopped, stopped * (full - step))
+def rung_row(
+    step: int, reached: Mapping[int, int], twice: Collection[int | None], full: int
+) -> str:
+    """One rung; what was trained after all saved nothing."""
+    stopped = [n for n, last in reached.items() if last == step < full]
+    saved = sum(-step if number in twice else full - step for number in stopped)
+    cells = (sum(last >= step for last in reached.values()), len(stopped), saved)
     return f'<tr><th scope="row">{step}</th>' + "".join(f"<td>{n:,}</td>" for n in cells) + "</tr>"
 
 

@@ -60,5 +60,18 @@ def test_what_each_rung_stopped_and_saved(view: View) -> None:
     assert "saved 31% of the training steps" in html
 
 
+def test_what_was_trained_after_all_saved_nothing(view: View) -> None:
+    steps = ((100, 400), (100,), (100,), (100, 400))
+    first, stopped, other, again = (
+        with_curve(t, s) for t, s in zip(fixture.trials(), steps, strict=False)
+    )
+    again = dataclasses.replace(again, origin=f"again: trial {stopped.number}")
+    html = view.html(fixture.of_trials((first, stopped, other, again)))
+    assert '<th scope="row">100</th><td>4</td><td>2</td><td>200</td>' in html
+    # 1000 steps, where three full trainings are 1200.
+    assert "saved 17% of the training steps" in html
+    assert "Of the trials stopped, 1 turned out to be worth training after all." in html
+
+
 def test_memory_predicted_over_measured(view: View) -> None:
     assert "Predicted over measured memory: 1.02 in the middle" in view.html(fixture.make())

@@ -66,8 +66,12 @@ class Outlook:
     @property
     def words(self) -> str:
         """What speaks against going on."""
-        chance = f"{self.chance:.0%}" if self.chance >= 0.01 else "under 1 %"
-        return f"{chance} chance to end above trial {self.rival}, which costs no more"
+        now, before = map(_percent, (self.chance, self.unknown))
+        return f"{now} chance to end above trial {self.rival}, which costs no more; {before} before"
+
+
+def _percent(chance: float) -> str:
+    return f"{chance:.0%}" if chance >= 0.01 else "under 1 %"
 
 
 def early(point: Mapping[str, Any]) -> Early:

@@ -37,7 +37,7 @@ def test_what_is_surely_beaten_by_something_no_dearer_is_hopeless() -> None:
     assert found.hopeless
     assert found.rival == 19
     assert found.final.value == pytest.approx(30.0, abs=0.5)
-    assert found.words == "under 1 % chance to end above trial 19, which costs no more"
+    assert found.words == "under 1 % chance to end above trial 19, which costs no more; 7% before"
 
 
 def test_what_costs_less_than_all_others_is_never_stopped() -> None:

@@ -29,7 +29,9 @@ def test_what_lost_its_chance_stops_and_is_told_where_it_would_have_ended() -> N
     found = stops([at(20, 0.1), at(21, 0.9), at(22, 0.1, cost=0.5)], rising(15))
     assert found.keys() == {20}, "21 is the best, 22 the cheapest"
     assert found[20].final.value == pytest.approx(10.0, abs=3.0)
-    assert found[20].words == "under 1 % chance to end above trial 14, which costs no more"
+    assert (
+        found[20].words == "under 1 % chance to end above trial 14, which costs no more; 8% before"
+    )
 
 
 def test_nothing_stops_before_an_end_can_be_predicted() -> None:

@@ -131,7 +131,7 @@ def search(
         bool,
         option(
             "--no-early-stopping",
-            help="Train to the end even what has next to no chance to end on the front",
+            help="Train to the end even what has lost its chance to end on the front",
         ),
     ] = False,
     no_confirm: Annotated[

@@ -59,6 +59,18 @@ def test_a_stopped_trial_is_observed_as_it_was_expected_to_end(study):
     assert (found.values, found.errors) == ((0.4, 16.0), (0.05, 0.0))
 
 
+@pytest.mark.parametrize(
+    ("state", "observed"), [("COMPLETE", [0.5]), ("FAIL", []), ("RUNNING", [])]
+)
+def test_what_is_trained_after_all_counts_instead_of_what_was_expected(study, state, observed):
+    add(study, point(2), state="PRUNED", expected=[0.4, 16.0], digest="one")
+    add(study, point(4), state="PRUNED", expected=[0.3, 32.0], digest="other")
+    add(study, point(2), state=state, digest="one")
+    found = read(study, CANDIDATES)
+    assert [o.values[0] for o in found.completed] == [0.3, *observed]
+    assert found.running == ((point(2),) if state == "RUNNING" else ())
+
+
 @pytest.mark.parametrize("errors", [None, [math.nan, None], [math.inf, 0.0]])
 def test_an_error_that_is_no_number_counts_as_unknown(study, errors):
     add(study, point(2), errors=errors)

@@ -18,9 +18,9 @@ WEAK = 0.5
 
 
 def curves(results: Results) -> dict[int, Sequence[Mapping[str, Any]]]:
-    """Trial number -> its rungs, for the drawn trials that have more than one."""
+    """Trial number -> its last rung but one and its last, for the drawn trials that have both."""
     found = {t.number: t.provenance.get("curve") or () for t in shared.drawn(results)}
-    return {number: curve for number, curve in found.items() if len(curve) > 1}
+    return {number: curve[-2:] for number, curve in found.items() if len(curve) > 1}
 
 
 def unavailable(results: Results) -> str:

@@ -50,6 +50,14 @@ def test_without_a_correlation_it_does_not_judge(view: View) -> None:
     assert "Too few trials" in view.html(results)
 
 
+def test_the_figure_shows_the_scores_that_the_verdict_is_about(view: View) -> None:
+    trials = tuple(with_curve(t, (10, 20, 40)) for t in fixture.trials()[:3])
+    results = fixture.of_trials(trials)
+    assert "a score at step 20 and at step 40" in view.html(results)
+    layout = view.data(results)["figures"]["proxies-figure"][""]["layout"]
+    assert layout["xaxis"]["title"]["text"] == "score at step 20, %"
+
+
 def test_what_each_rung_stopped_and_saved(view: View) -> None:
     steps = ((100, 400), (100,), (100, 200), (100, 200, 400))
     trials = tuple(with_curve(t, s) for t, s in zip(fixture.trials(), steps, strict=False))

@@ -186,7 +186,8 @@ def main() -> None:
             write(found, options)
     print(table(summary(found)))
     if options.plot:
-        plot(found, options.plot)
+        asked = [entry for name in options.problem for entry in found if entry["problem"] == name]
+        plot(asked, options.plot)
 
 
 if __name__ == "__main__":

@@ -91,15 +91,14 @@ def importance_correlation(
     if len(kept) < LEAST_SCORED:
         return None
     columns = np.array([[w, _first(t), *_known(t)] for t, w in kept])
-    samples = [np.arange(len(kept))]
-    rng = np.random.default_rng(0)
-    samples += [rng.integers(len(kept), size=len(kept)) for _ in range(RESAMPLES // 2)]
-    found = [_partial(rankdata(columns[chosen], axis=0)) for chosen in samples]
-    usual = [value for value in found[1:] if np.isfinite(value)]
-    if not np.isfinite(found[0]) or not usual:
+    drawn = np.random.default_rng(0).integers(len(kept), size=(RESAMPLES // 2, len(kept)))
+    samples = np.concatenate([np.arange(len(kept))[None], drawn])
+    found = _partial(rankdata(columns[samples], axis=1))
+    usual = found[1:][np.isfinite(found[1:])]
+    if not np.isfinite(found[0]) or not len(usual):
         return None
     low, high = np.percentile(usual, [2.5, 97.5])
-    return Correlation(found[0], float(low), float(high), len(kept), 1.0)
+    return Correlation(float(found[0]), float(low), float(high), len(kept), 1.0)
 
 
 def _first(trial: TrialRecord) -> float:
@@ -111,14 +110,18 @@ def _known(trial: TrialRecord) -> tuple[float, float]:
     return trial.measurements["trainable"].value, trial.configuration.learning_rate
 
 
-def _partial(ranks: np.ndarray) -> float:
-    """Correlation of the first two columns after regressing both on the others."""
+def _partial(ranks: np.ndarray) -> np.ndarray:
+    """Correlation of the first two columns after regressing both on the others, per sample.
+
+    Args:
+        ranks: shape samples x trials x columns.
+    """
     import numpy as np
 
-    others = np.column_stack([np.ones(len(ranks)), ranks[:, 2:]])
-    fitted, *_ = np.linalg.lstsq(others, ranks[:, :2], rcond=None)
-    rest = ranks[:, :2] - others @ fitted
-    return float(_pearson(*rest.T))
+    both, others = ranks[..., :2], ranks[..., 2:]
+    others = np.concatenate([np.ones_like(others[..., :1]), others], axis=-1)
+    rest = both - others @ (np.linalg.pinv(others, rcond=1e-12) @ both)
+    return _pearson(rest[..., 0], rest[..., 1])
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:

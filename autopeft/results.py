@@ -42,11 +42,18 @@ def snapshot(path: Path) -> Results:
     return read(Ledger.open(path))
 
 
+def trials_of(ledger: Ledger) -> tuple[TrialRecord, ...]:
+    """The trials of an open study."""
+    facts = ledger.about
+    objectives = about.objectives(facts)
+    return tuple(_record(trial, objectives, facts) for trial in ledger.trials())
+
+
 def read(ledger: Ledger) -> Results:
     """The results of an open study."""
     facts = ledger.about
     objectives = about.objectives(facts)
-    trials = tuple(_record(trial, objectives, facts) for trial in ledger.trials())
+    trials = trials_of(ledger)
     front = front_of(trials, objectives)
     correlation = rank_correlation.early_correlation(trials)
     gains = [t.user_attrs.get("expected_gain") for t in ledger.trials()]

@@ -165,7 +165,7 @@ class RungTraining:
     def _told(self, start: int) -> list[TrialRecord]:
         """The trials before a position."""
         earlier = {t.number for t in self.ledger.asked()[:start]}
-        return [t for t in results.read(self.ledger).trials if t.number in earlier]
+        return [t for t in results.trials_of(self.ledger) if t.number in earlier]
 
     def _reached(self, number: int, evaluation: Evaluation) -> Reached:
         outcome = evaluation.outcome

@@ -18,7 +18,7 @@ from autopeft.types import Backbone
 from tests.training.test_pack import FAMILIES, build, head_of, job, run
 from tests.training.test_trunk_cache import split
 
-PROTOCOL = Protocol(steps=20, batch=4, length=8, seed=0)
+PROTOCOL = Protocol(steps=20, batch=4, length=8, seed=0, rungs=(0.5, 1.0))
 
 
 def packed(

@@ -149,12 +149,14 @@ class Ledger:
         import optuna
 
         stopped = next(trial for trial in self.trials() if trial.number == number)
+        configuration = _asked(stopped).configuration
         with quiet():
-            self.study.sampler = optuna.samplers.PartialFixedSampler(
+            same = optuna.samplers.PartialFixedSampler(
                 stopped.params, optuna.samplers.RandomSampler()
             )
-        configuration = Configuration.from_json(stopped.user_attrs["configuration"])
-        return self._keep(self._open_trial(space), configuration, f"{AGAIN}{number}")
+        return self.ask(
+            same, space, lambda params: configuration, origin=lambda c: f"{AGAIN}{number}"
+        )
 
     def _open_trial(self, space: Mapping[str, BaseDistribution]) -> int:
         """A new trial, or the one that a kill cut short before it was complete."""

@@ -3,7 +3,7 @@
 What a rung says of the end is learned from the study's own fully trained trials (`forecast`). A
 configuration is stopped when that takes half of the chance that it had before it was begun. So all
 that is expected on the front goes on, however wide that is; a rung that foretells nothing stops
-nothing; and what costs less than all others is never stopped.
+next to nothing; and what costs less than all others is never stopped.
 """
 
 from __future__ import annotations
@@ -59,9 +59,14 @@ class Outlook:
     """The best trial that is no dearer."""
 
     @property
+    def left(self) -> float:
+        """Share of the chance before that is left; 1 where there was none to lose."""
+        return self.chance / self.unknown if self.unknown else 1.0
+
+    @property
     def hopeless(self) -> bool:
         """Whether going on is not worth its time."""
-        return self.chance < LEFT * self.unknown
+        return self.left < LEFT
 
     @property
     def words(self) -> str:

@@ -42,15 +42,15 @@ def stops(batch: Sequence[Reached], finished: Sequence[Finished]) -> dict[int, S
 def another_go(
     stopped: Sequence[Reached], finished: Callable[[int], Sequence[Finished]]
 ) -> list[int]:
-    """Numbers of the stopped trials that would not be stopped any more, best chance first.
+    """Numbers of the stopped trials that would not be stopped any more, most promising first.
 
     Args:
         stopped: at the rung where each was stopped.
         finished: step of a rung -> the fully trained trials, as they were there.
     """
-    chances = {}
+    left = {}
     for one in stopped:
         found = promotion.outlook(one.early, one.costs, finished(one.early.step))
         if found is not None and not found.hopeless:
-            chances[one.number] = found.chance / found.unknown
-    return sorted(chances, key=lambda number: (-chances[number], number))
+            left[one.number] = found.left
+    return sorted(left, key=lambda number: (-left[number], number))

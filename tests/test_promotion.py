@@ -9,6 +9,7 @@ import pytest
 from autopeft.forecast import LEAST_TRIALS, Early
 from autopeft.promotion import (
     Finished,
+    Outlook,
     early,
     finished,
     outlook,
@@ -44,6 +45,12 @@ def test_what_costs_less_than_all_others_is_never_stopped() -> None:
     found = outlook(Early(30, 0.01, 0.99), (9.9,), telling(20))
     assert found is not None
     assert (found.chance, found.rival) == (1.0, None)
+    assert not found.hopeless
+
+
+def test_what_had_no_chance_before_has_none_to_lose() -> None:
+    found = Outlook(Measured(1.0, 0.1), 0.0, 0.0, 3)
+    assert found.left == 1.0
     assert not found.hopeless
 
 

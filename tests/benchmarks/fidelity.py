@@ -5,11 +5,12 @@
         [--output FILE]
 
 Every configuration of a table is replayed with one of its seeds, in batches, by chance or in the
-order in which our sampler picks them; a rule decides at every rung which of a batch go on. Printed
-are, as shares of training everything to the end: the steps spent and the hypervolume of what was
-trained to the end (by its mean over seeds); the hypervolume when 35 % of the steps were spent; and
-the steps after which 97 % of the hypervolume was reached. Medians over repeats, which differ in the
-seeds and in the order or, with the sampler, in the first batch.
+order in which our sampler picks them; a rule decides at every rung which of a batch go on, and
+AutoPEFT's own which of those stopped are trained anew. Printed are, as shares of training
+everything to the end: the steps spent and the hypervolume of what was trained to the end (by its
+mean over seeds); the hypervolume when 35 % of the steps were spent; and the steps after which 97 %
+of the hypervolume was reached. Medians over repeats, which differ in the seeds and in the order or,
+with the sampler, in the first batch.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_bundle.material(tmp_path_factory.mktemp("material"))
 
 
-@pytest.fixture
-def hopeless_when_odd(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every second trial that is judged has no chance; the rule itself is tested elsewhere."""
+def every_second_has_no_chance(
+    monkeypatch: pytest.MonkeyPatch, *, when: Callable[[int], bool]
+) -> None:
+    """While so many trials have ended; the rule itself is tested elsewhere."""
     seen: dict[tuple[object, ...], bool] = {}
 
     def outlook(early: Any, costs: Any, finished: Any) -> Outlook | None:
         if not finished:
             return None
         odd = seen.setdefault((early, *costs), len(seen) % 2 == 1)
-        return Outlook(Measured(12.0, 3.0), 0.01 if odd else 0.5, 0.5, finished[0].number)
+        chance = 0.01 if odd and when(len(finished)) else 0.5
+        return Outlook(Measured(12.0, 3.0), chance, 0.5, finished[0].number)
 
     monkeypatch.setattr(promotion, "outlook", outlook)
+
+
+@pytest.fixture
+def hopeless_when_odd(monkeypatch: pytest.MonkeyPatch) -> None:
+    every_second_has_no_chance(monkeypatch, when=lambda ended: True)
 
 
 def states(found: Results) -> list[str]:
@@ -122,17 +130,7 @@ def test_an_end_between_the_rungs_loses_no_pack(
 
 @pytest.fixture
 def misjudged_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every second trial has no chance while only defaults have ended; then all have one."""
-    seen: dict[tuple[object, ...], bool] = {}
-
-    def outlook(early: Any, costs: Any, finished: Any) -> Outlook | None:
-        if not finished:
-            return None
-        odd = seen.setdefault((early, *costs), len(seen) % 2 == 1)
-        hopeless = odd and len(finished) == DEFAULTS
-        return Outlook(Measured(12.0, 3.0), 0.01 if hopeless else 0.5, 0.5, finished[0].number)
-
-    monkeypatch.setattr(promotion, "outlook", outlook)
+    every_second_has_no_chance(monkeypatch, when=lambda ended: ended == DEFAULTS)
 
 
 def test_what_was_stopped_in_error_is_trained_after_all(

@@ -1,15 +1,17 @@
 """What a warm start from another task of the table saves, and what an unrelated one costs.
 
-    python -m tests.benchmarks.warm_start [--space mixed] [--seeds 10] [--trials 40]
+    python -m tests.benchmarks.warm_start [--task trec] [--space mixed] [--seeds 10] [--trials 40]
                                           [--taught 100] [--folder FOLDER] [--output FILE]
 
 For every pair of tasks and every seed, the default sampler searches the second task three times:
 `cold`, with its initial design; `warm`, with what a search of the first task taught, taken as
 `autopeft search --warm-start` takes it; and `permuted`, the same with the scores of the first
 search shuffled, as of a study that is unrelated. All ask the table's ensembles. Printed: after how
-many trials `warm` and `permuted` reach shares of the true front's hypervolume, as shares of the
-trials that `cold` needs, medians over the seeds; a goal that is not reached counts as one trial
-more than there were.
+many trials `warm` and `permuted` reach shares of the true front's hypervolume, and what a random
+search with our design has after as many trials as the earlier search, as shares of the trials that
+`cold` needs, medians over the seeds; a goal that is not reached counts as one trial more than there
+were. Besides, the most that could carry over: the share of the second task's hypervolume that the
+front of the earlier search, and all that it tried, reach there.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from autopeft.design import design
 from autopeft.transfer import Lesson, seeds, warm_start
 from autopeft.types import Direction, Measured, Point
 from tests.benchmarks.contest import Contest
-from tests.benchmarks.rivals import ours
+from tests.benchmarks.rivals import RIVALS, Rival, ours
 from tests.benchmarks.samplers import run
 from tests.benchmarks.table import contest as table
 from tests.benchmarks.table.contest import Source
@@ -48,6 +50,10 @@ COSTS = 1
 BATCH = 4
 GOALS = (0.25, 0.5, 0.75, 0.9)
 """Shares of the true front's hypervolume."""
+RANDOM = "random"
+"""The goal that is what a random search reaches."""
+EARLIER = ("earlier_front", "earlier_trials")
+"""What of the earlier search is tried on the second task to see how much could carry over."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ class Search:
     shares: tuple[float, ...]
 
 
-def cold(source: Source, seed: int, trials: int) -> Search:
+def cold(source: Source, seed: int, trials: int, rival: Rival = ours) -> Search:
     """Search a task with its own initial design."""
     told: list[tuple[Point, tuple[float, float]]] = []
     contest = taught(table.contest(source, "surrogate", seed), source, None)
@@ -71,7 +77,7 @@ def cold(source: Source, seed: int, trials: int) -> Search:
         return told[-1][1]
 
     recorded = dataclasses.replace(contest, observe=observe)
-    shares = run(recorded, ours, seed=seed, trials=trials, batch=BATCH)["shares"]
+    shares = run(recorded, rival, seed=seed, trials=trials, batch=BATCH)["shares"]
     points, observed = zip(*told, strict=True)
     return Search(source, points, observed, tuple(shares))
 
@@ -107,11 +113,27 @@ def taught(contest: Contest, target: Source, given: Lesson | None) -> Contest:
     return dataclasses.replace(contest, problem=dataclasses.replace(problem, design=points))
 
 
-def compare(first: Search, second: Search, seed: int, options: argparse.Namespace) -> Entry:
-    """The shares after every trial of the second task, with and without what the first taught."""
+def compare(
+    first: Search, second: Search, chance: Search, seed: int, options: argparse.Namespace
+) -> Entry:
+    """The shares after every trial of the second task, with and without what the first taught.
+
+    Args:
+        first: of the task that teaches.
+        second: of the other task.
+        chance: a random search of the other task.
+        seed: of all of them.
+        options: of the command.
+    """
     target = second.source
     found = {"source": first.source.task, "target": target.task, "space": target.space_name}
     entry: Entry = {**found, "seed": seed, "cold": second.shares[: options.trials]}
+    entry[RANDOM] = chance.shares[-1]
+    told = lesson(first, options.taught, np.random.default_rng(0), permuted=False)
+    kinds = [first.points[i] for i in told.front], first.points[: options.taught]
+    there = table.contest(target, "surrogate", seed)
+    for kind, points in zip(EARLIER, kinds, strict=True):
+        entry[kind] = there.shares(points)[-1]
     for arm in ARMS:
         rng = np.random.default_rng([seed, 7])
         given = lesson(first, options.taught, rng, permuted=arm == "permuted")
@@ -132,12 +154,17 @@ def summary(found: Sequence[Entry]) -> Iterator[Entry]:
         groups.setdefault((one["source"], one["target"], one["space"]), []).append(one)
     for (source, target, space), mine in [*groups.items(), (("all", "all", "all"), list(found))]:
         row: Entry = {"source": source, "target": target, "space": space, "runs": len(mine)}
-        for goal in GOALS:
-            needed = [trials_to(one["cold"], goal) for one in mine]
+        for goal in (*GOALS, RANDOM, EARLIER[-1]):
+            levels = [one[goal] if isinstance(goal, str) else goal for one in mine]
+            pairs = list(zip(mine, levels, strict=True))
+            needed = [trials_to(one["cold"], level) for one, level in pairs]
             row[f"cold_trials_to_{goal}"] = statistics.median(needed)
             for arm in ARMS:
-                shares = [trials_to(o[arm], goal) / n for o, n in zip(mine, needed, strict=True)]
+                reached = [trials_to(one[arm], level) for one, level in pairs]
+                shares = [one / other for one, other in zip(reached, needed, strict=True)]
                 row[f"{arm}_share_to_{goal}"] = round(statistics.median(shares), 3)
+        for kind in (RANDOM, *EARLIER):
+            row[kind] = round(statistics.median(one[kind] for one in mine), 3)
         for arm in ARMS:
             ends = [one[arm][-1] - one["cold"][-1] for one in mine]
             row[f"{arm}_end"] = round(statistics.median(ends), 4)
@@ -147,12 +174,16 @@ def summary(found: Sequence[Entry]) -> Iterator[Entry]:
 def words(row: Entry) -> str:
     """One line."""
     parts = [
-        f"{goal:.0%}: {row[f'cold_trials_to_{goal}']:g} trials, "
+        f"{goal if goal == RANDOM else format(goal, '.0%')}: "
+        f"{row[f'cold_trials_to_{goal}']:g} trials, "
         + ", ".join(f"{arm} {row[f'{arm}_share_to_{goal}']:.2f}" for arm in ARMS)
-        for goal in GOALS
+        for goal in (*GOALS, RANDOM)
     ]
     ends = ", ".join(f"{arm} {row[f'{arm}_end']:+.3f}" for arm in ARMS)
-    return f"{row['source']} -> {row['target']}, {row['space']}: {'; '.join(parts)}; end: {ends}"
+    there = f"the earlier front comes to {row[EARLIER[0]]:.2f} there, all trials to "
+    there += f"{row[EARLIER[1]]:.2f} (cold: {row[f'cold_trials_to_{EARLIER[1]}']:g} trials)"
+    pair = f"{row['source']} -> {row['target']}, {row['space']}"
+    return f"{pair}: {'; '.join(parts)}; end: {ends}; {there}"
 
 
 def main() -> None:
@@ -171,12 +202,16 @@ def main() -> None:
     found = []
     longest = max(options.trials, options.taught)
     for space, seed in product(options.space or SPACES, range(options.seeds)):
-        searches = [
-            cold(table.source(task, space, COSTS, folder=options.folder), seed, longest)
+        sources = [
+            table.source(task, space, COSTS, folder=options.folder)
             for task in options.task or TASKS
         ]
-        for first, second in permutations(searches, 2):
-            found.append(compare(first, second, seed, options))
+        searches = [
+            (cold(one, seed, longest), cold(one, seed, options.taught, RIVALS[RANDOM]))
+            for one in sources
+        ]
+        for (first, _), (second, chance) in permutations(searches, 2):
+            found.append(compare(first, second, chance, seed, options))
             print(words(next(summary(found[-1:]))), flush=True)
             if options.output:
                 rows = {"summary": list(summary(found)), "runs": found}

@@ -73,12 +73,17 @@ def outline(
     prior = warm_start(lesson, bench.backbone, bench.modules) if lesson else None
     problem = problem_of(bench, space, objectives, limits, importance=found, prior=prior)
     note("laying out the first configurations")
+    earlier = (
+        seeds(lesson, bench.backbone, size=problem.stratify, limit=limits.parameters)
+        if lesson
+        else ()
+    )
     first = design(
         problem,
         bench.backbone,
         limit=limits.parameters,
         importance={name: found[name] for name in DESIGN_METHODS},
-        seeds=seeds(lesson, bench.backbone) if lesson else (),
+        seeds=earlier,
     )
     return Outline(objectives, with_design(problem, first), first, found, lesson, limits.parameters)
 

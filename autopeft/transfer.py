@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,20 +18,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autopeft import about
+from autopeft import about, pareto
 from autopeft.errors import UsageError
 from autopeft.optimiser import surrogate
+from autopeft.optimiser.cost_scale import AT_THE_LIMIT
 from autopeft.optimiser.hyperparameters import Data
 from autopeft.optimiser.surrogate import Surrogate
-from autopeft.types import Backbone, Configuration, Measured, PeftModule, Placement, Results
+from autopeft.types import (
+    Backbone,
+    Configuration,
+    Direction,
+    Measured,
+    PeftModule,
+    Placement,
+    Results,
+)
 
 THIRDS = 3
 """Depths that are told apart."""
 LEAST = 8
 """Scored configurations below which there is nothing to learn from."""
-SEEDS = 2
-"""Configurations of the earlier front that the new study begins with: its ends. More would leave no
-room for guesses of the new study's own."""
+SEEDS = 4
+"""Configurations of the earlier front that the new study begins with."""
 LARGEST = 8.0
 """Powers of two that sizes are measured against."""
 
@@ -172,14 +180,42 @@ def warm_start(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftMod
     return WarmStart(traits_of, backbone, fitted)
 
 
-def seeds(lesson: Lesson, backbone: Backbone) -> list[Configuration]:
-    """Configurations of the earlier front, evenly over its costs, for another backbone."""
-    front = (moved(lesson.configurations[i], lesson.backbone, backbone) for i in lesson.front)
-    placed = [configuration for configuration in front if configuration.placements]
-    if not placed:
-        return []
-    places = np.linspace(0, len(placed) - 1, SEEDS).round().astype(int).tolist()
-    return [placed[place] for place in dict.fromkeys(places)]
+def seeds(
+    lesson: Lesson, backbone: Backbone, *, size: Callable[[Configuration], float], limit: float
+) -> list[Configuration]:
+    """Configurations of the earlier front for another backbone, the ones that say most of it first.
+
+    Each adds most to the hypervolume of score and size, in orders of magnitude, that those before
+    it reach; what adds nothing is left out.
+
+    Args:
+        lesson: of the earlier study.
+        backbone: the new study's.
+        size: parameters of a configuration on it.
+        limit: most of them.
+    """
+    floor = min((score.value for score in lesson.scores), default=0.0)
+    reference = floor, math.log(AT_THE_LIMIT * limit)
+    ways: tuple[Direction, ...] = ("maximize", "minimize")
+    rows, placed = [], []
+    for index in lesson.front:
+        configuration = moved(lesson.configurations[index], lesson.backbone, backbone)
+        if configuration.placements:
+            placed.append(configuration)
+            rows.append((lesson.scores[index].value, math.log(size(configuration))))
+    chosen: list[int] = []
+    reached = 0.0
+    for _ in range(min(SEEDS, len(rows))):
+        volumes = [
+            pareto.hypervolume([rows[c] for c in (*chosen, i)], reference, ways)
+            for i in range(len(rows))
+        ]
+        best = max(range(len(rows)), key=volumes.__getitem__)
+        if volumes[best] <= reached:
+            break
+        reached = volumes[best]
+        chosen.append(best)
+    return [placed[i] for i in chosen]
 
 
 def moved(configuration: Configuration, source: Backbone, target: Backbone) -> Configuration:

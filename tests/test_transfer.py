@@ -107,21 +107,49 @@ def test_candidates_expect_what_the_prior_says_of_their_configuration() -> None:
         assert candidate.expected == pytest.approx(expected, abs=1e-9)
 
 
-def test_seeds_are_the_ends_of_the_front_from_the_cheapest_on() -> None:
-    old = lesson()
-    assert seeds(old, SMALL) == [old.configurations[i] for i in (3, 2)]
-    many = Lesson("s", SMALL, old.configurations, old.scores, tuple(range(20)))
-    assert len(seeds(many, SMALL)) == transfer.SEEDS
-    one = Lesson("s", SMALL, old.configurations, old.scores, (5,))
-    assert seeds(one, SMALL) == [old.configurations[5]]
-    assert seeds(Lesson("s", SMALL, old.configurations, old.scores, ()), SMALL) == []
+def size(configuration: Configuration) -> float:
+    return sum(float(p.settings["rank"]) for p in configuration.placements)
 
 
-def test_what_places_nothing_is_no_seed() -> None:
-    old = lesson()
-    configurations = (Configuration((), 1e-3), *old.configurations)
-    front = (0, *(1 + i for i in old.front))
-    assert seeds(Lesson("s", SMALL, configurations, old.scores, front), SMALL) == seeds(old, SMALL)
+def front_of(*points: tuple[int, float]) -> Lesson:
+    """A front of (rank, score), the cheapest first, beside a trial that is worth nothing."""
+    configurations = tuple(lora({"2.attention.query": rank}) for rank, _ in points)
+    scores = tuple(Measured(score, 0.5) for _, score in points)
+    return Lesson(
+        "old.journal",
+        SMALL,
+        (*configurations, lora({"0.attention.query": 1})),
+        (*scores, Measured(50.0, 0.5)),
+        tuple(range(len(points))),
+    )
+
+
+def sown(old: Lesson, limit: float = 100.0) -> list[float]:
+    return [size(c) for c in seeds(old, SMALL, size=size, limit=limit)]
+
+
+def test_seeds_cover_most_of_the_earlier_front_in_the_first_ones() -> None:
+    old = front_of((1, 51.0), (2, 70.0), (8, 72.0), (16, 90.0), (32, 91.0))
+    assert sown(old) == [2, 16, 8, 32]
+    assert len(sown(old)) == transfer.SEEDS
+    assert sown(front_of((4, 60.0))) == [4]
+    assert sown(front_of()) == []
+
+
+def test_what_adds_nothing_is_no_seed() -> None:
+    assert sown(front_of((2, 70.0), (4, 70.0))) == [2]
+    assert sown(front_of((2, 70.0), (16, 90.0)), limit=8) == [2]
+    old = front_of((2, 70.0))
+    empty = Lesson("s", SMALL, (Configuration((), 1e-3),), (Measured(99.0, 0.5),), (0,))
+    assert seeds(empty, SMALL, size=size, limit=100.0) == []
+    both = Lesson(
+        "s",
+        SMALL,
+        (*empty.configurations, *old.configurations),
+        (*empty.scores, *old.scores),
+        (0, 1),
+    )
+    assert sown(both) == [2]
 
 
 def test_a_lesson_survives_being_stored() -> None:

@@ -11,7 +11,8 @@ many trials `warm` and `permuted` reach shares of the true front's hypervolume, 
 search with our design has after as many trials as the earlier search, as shares of the trials that
 `cold` needs, medians over the seeds; a goal that is not reached counts as one trial more than there
 were. Besides, the most that could carry over: the share of the second task's hypervolume that the
-front of the earlier search, and all that it tried, reach there.
+front of the earlier search, and all that it tried, reach there. Spaces and seeds that the output
+file already holds are not run again.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ def taught(contest: Contest, target: Source, given: Lesson | None) -> Contest:
     if given is not None:
         prior = warm_start(given, target.backbone, catalog.modules.all())
         problem = dataclasses.replace(problem, prior=prior)
-    first = seeds(given, target.backbone) if given else ()
+    size, limit = problem.stratify, target.limit
+    first = seeds(given, target.backbone, size=size, limit=limit) if given else ()
     points = design(
         problem,
         target.backbone,
@@ -186,6 +188,14 @@ def words(row: Entry) -> str:
     return f"{pair}: {'; '.join(parts)}; end: {ends}; {there}"
 
 
+def stored(options: argparse.Namespace) -> list[Entry]:
+    """The searches of an earlier run; none without a file."""
+    if not options.output or not options.output.exists():
+        return []
+    found: list[Entry] = json.loads(options.output.read_text())["runs"]
+    return found
+
+
 def main() -> None:
     """Run every pair, print medians, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -199,9 +209,12 @@ def main() -> None:
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    found = []
+    found = stored(options)
     longest = max(options.trials, options.taught)
+    done = {(one["space"], one["seed"]) for one in found}
     for space, seed in product(options.space or SPACES, range(options.seeds)):
+        if (space, seed) in done:
+            continue
         sources = [
             table.source(task, space, COSTS, folder=options.folder)
             for task in options.task or TASKS
@@ -213,9 +226,9 @@ def main() -> None:
         for (first, _), (second, chance) in permutations(searches, 2):
             found.append(compare(first, second, chance, seed, options))
             print(words(next(summary(found[-1:]))), flush=True)
-            if options.output:
-                rows = {"summary": list(summary(found)), "runs": found}
-                options.output.write_text(json.dumps(rows, indent=1) + "\n")
+        if options.output:
+            rows = {"summary": list(summary(found)), "runs": found}
+            options.output.write_text(json.dumps(rows) + "\n")
     print()
     for row in summary(found):
         print(words(row))

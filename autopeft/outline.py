@@ -19,8 +19,9 @@ from autopeft.problem import (
     limits_of,
     problem_of,
 )
+from autopeft.seeding import seeds
 from autopeft.space_file import SpaceSpec
-from autopeft.transfer import Lesson, lesson_of, seeds, warm_start
+from autopeft.transfer import Lesson, lesson_of, warm_start
 from autopeft.types import Objective
 from autopeft.workbench import Note, Workbench
 from autopeft.worth import Worth

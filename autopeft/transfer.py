@@ -1,4 +1,4 @@
-"""What an earlier study teaches a new one: a prior on its scores, and configurations to begin with.
+"""What an earlier study teaches a new one: a prior on its scores.
 
 The other study may be about another task or another backbone: a layer is known by its relative
 depth, a site by its role. A Gaussian process on the scores of the earlier study, standardised,
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,28 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autopeft import about, pareto
+from autopeft import about
 from autopeft.errors import UsageError
 from autopeft.optimiser import surrogate
-from autopeft.optimiser.cost_scale import AT_THE_LIMIT
 from autopeft.optimiser.hyperparameters import Data
 from autopeft.optimiser.surrogate import Surrogate
-from autopeft.types import (
-    Backbone,
-    Configuration,
-    Direction,
-    Measured,
-    PeftModule,
-    Placement,
-    Results,
-)
+from autopeft.types import Backbone, Configuration, Measured, PeftModule, Placement, Results
 
 THIRDS = 3
 """Depths that are told apart."""
 LEAST = 8
 """Scored configurations below which there is nothing to learn from."""
-SEEDS = 4
-"""Configurations of the earlier front that the new study begins with."""
 LARGEST = 8.0
 """Powers of two that sizes are measured against."""
 
@@ -178,61 +167,6 @@ def warm_start(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftMod
     if fitted is None:
         raise UsageError(f"nothing can be learned from the scores of `{lesson.study}`")
     return WarmStart(traits_of, backbone, fitted)
-
-
-def seeds(
-    lesson: Lesson, backbone: Backbone, *, size: Callable[[Configuration], float], limit: float
-) -> list[Configuration]:
-    """Configurations of the earlier front for another backbone, the ones that say most of it first.
-
-    Each adds most to the hypervolume of score and size, in orders of magnitude, that those before
-    it reach; what adds nothing is left out.
-
-    Args:
-        lesson: of the earlier study.
-        backbone: the new study's.
-        size: parameters of a configuration on it.
-        limit: most of them.
-    """
-    floor = min((score.value for score in lesson.scores), default=0.0)
-    reference = floor, math.log(AT_THE_LIMIT * limit)
-    ways: tuple[Direction, ...] = ("maximize", "minimize")
-    rows, placed = [], []
-    for index in lesson.front:
-        configuration = moved(lesson.configurations[index], lesson.backbone, backbone)
-        if configuration.placements:
-            placed.append(configuration)
-            rows.append((lesson.scores[index].value, math.log(size(configuration))))
-    chosen: list[int] = []
-    reached = 0.0
-    for _ in range(min(SEEDS, len(rows))):
-        volumes = [
-            pareto.hypervolume([rows[c] for c in (*chosen, i)], reference, ways)
-            for i in range(len(rows))
-        ]
-        best = max(range(len(rows)), key=volumes.__getitem__)
-        if volumes[best] <= reached:
-            break
-        reached = volumes[best]
-        chosen.append(best)
-    return [placed[i] for i in chosen]
-
-
-def moved(configuration: Configuration, source: Backbone, target: Backbone) -> Configuration:
-    """The configuration on another backbone: each site does as its counterpart does.
-
-    The counterpart has the same role in the layer at the same relative depth.
-    """
-    placed: dict[str, list[Placement]] = {}
-    for placement in configuration.placements:
-        placed.setdefault(placement.site, []).append(placement)
-    last, other = max(1, len(target.layers) - 1), len(source.layers) - 1
-    found = [
-        Placement(site.name, placement.module, placement.settings)
-        for site in target.sites
-        for placement in placed.get(f"{round(site.layer * other / last)}.{site.role}", ())
-    ]
-    return Configuration(tuple(found), configuration.learning_rate)
 
 
 def lesson_of(results: Results) -> Lesson:

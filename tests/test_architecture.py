@@ -84,7 +84,7 @@ LEVELS = (
     {"resized_file"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results", "transfer"},
-    {"confirming", "exporting", "rung_training"},
+    {"confirming", "exporting", "rung_training", "seeding"},
     {"outline", "rounds"},
     {"search"},
     {"cli"},

@@ -7,13 +7,14 @@ import random
 
 import pytest
 
-from autopeft import catalog, transfer
+from autopeft import catalog, seeding
 from autopeft.discovery import discover
 from autopeft.errors import UsageError
 from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.problem import Problem
+from autopeft.seeding import moved, seeds
 from autopeft.space_expansion import expand
-from autopeft.transfer import Lesson, moved, seeds, warm_start
+from autopeft.transfer import Lesson, warm_start
 from autopeft.types import Backbone, Configuration, Measured, Placement
 from tests import tiny_models
 
@@ -131,7 +132,7 @@ def sown(old: Lesson, limit: float = 100.0) -> list[float]:
 def test_seeds_cover_most_of_the_earlier_front_in_the_first_ones() -> None:
     old = front_of((1, 51.0), (2, 70.0), (8, 72.0), (16, 90.0), (32, 91.0))
     assert sown(old) == [2, 16, 8, 32]
-    assert len(sown(old)) == transfer.SEEDS
+    assert len(sown(old)) == seeding.SEEDS
     assert sown(front_of((4, 60.0))) == [4]
     assert sown(front_of()) == []
 

@@ -33,7 +33,8 @@ import optuna
 
 from autopeft import catalog, pareto
 from autopeft.design import design
-from autopeft.transfer import Lesson, seeds, warm_start
+from autopeft.seeding import seeds
+from autopeft.transfer import Lesson, warm_start
 from autopeft.types import Direction, Measured, Point
 from tests.benchmarks.contest import Contest
 from tests.benchmarks.rivals import RIVALS, Rival, ours

@@ -38,7 +38,7 @@ def seeds(
         configuration = moved(lesson.configurations[index], lesson.backbone, backbone)
         if configuration.placements:
             placed.append(configuration)
-            rows.append((lesson.scores[index].value, math.log(size(configuration))))
+            rows.append((lesson.scores[index].value, math.log(max(1.0, size(configuration)))))
     chosen: list[int] = []
     reached = 0.0
     for _ in range(min(SEEDS, len(rows))):

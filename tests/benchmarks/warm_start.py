@@ -10,9 +10,9 @@ search shuffled, as of a study that is unrelated. All ask the table's ensembles.
 many trials `warm` and `permuted` reach shares of the true front's hypervolume, and what a random
 search with our design has after as many trials as the earlier search, as shares of the trials that
 `cold` needs, medians over the seeds; a goal that is not reached counts as one trial more than there
-were. Besides, the most that could carry over: the share of the second task's hypervolume that the
-front of the earlier search, and all that it tried, reach there. Spaces and seeds that the output
-file already holds are not run again.
+were. Besides, what trying the same again would bring: the share of the second task's hypervolume
+that the front of the earlier search, and all that it tried, reach there. Spaces and seeds that the
+output file already holds are not run again.
 """
 
 from __future__ import annotations

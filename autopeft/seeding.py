@@ -22,7 +22,8 @@ def seeds(
     """Configurations of the earlier front for another backbone, the ones that say most of it first.
 
     Each adds most to the hypervolume of score and size, in orders of magnitude, that those before
-    it reach; what adds nothing is left out.
+    it reach; what adds nothing is left out. One that is over the limit counts as being at it, where
+    the initial design will bring it.
 
     Args:
         lesson: of the earlier study.
@@ -38,7 +39,8 @@ def seeds(
         configuration = moved(lesson.configurations[index], lesson.backbone, backbone)
         if configuration.placements:
             placed.append(configuration)
-            rows.append((lesson.scores[index].value, math.log(max(1.0, size(configuration)))))
+            held = min(max(1.0, size(configuration)), limit)
+            rows.append((lesson.scores[index].value, math.log(held)))
     chosen: list[int] = []
     reached = 0.0
     for _ in range(min(SEEDS, len(rows))):

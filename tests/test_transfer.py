@@ -139,7 +139,6 @@ def test_seeds_cover_most_of_the_earlier_front_in_the_first_ones() -> None:
 
 def test_what_adds_nothing_is_no_seed() -> None:
     assert sown(front_of((2, 70.0), (4, 70.0))) == [2]
-    assert sown(front_of((2, 70.0), (16, 90.0)), limit=8) == [2]
     old = front_of((2, 70.0))
     empty = Lesson("s", SMALL, (Configuration((), 1e-3),), (Measured(99.0, 0.5),), (0,))
     assert seeds(empty, SMALL, size=size, limit=100.0) == []
@@ -151,6 +150,11 @@ def test_what_adds_nothing_is_no_seed() -> None:
         (0, 1),
     )
     assert sown(both) == [2]
+
+
+def test_what_is_over_the_new_budget_is_a_seed_still() -> None:
+    assert sown(front_of((2, 70.0), (16, 90.0)), limit=8) == [2, 16]
+    assert sown(front_of((32, 80.0), (64, 90.0)), limit=8) == [64]
 
 
 def test_a_lesson_survives_being_stored() -> None:

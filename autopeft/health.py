@@ -70,10 +70,11 @@ def sentences(
             "range may do better."
         )
     if correlation is not None and correlation.low < WEAK:
+        judged = "may rank the trials otherwise than"
+        judged = "rank the trials weakly like" if correlation.high < WEAK else judged
         found.append(
-            f"Scores at {correlation.share:.0%} of the steps rank the trials weakly like those at "
-            f"the end ({correlation.value:.2f}, 95 % interval {correlation.low:.2f} to "
-            f"{correlation.high:.2f}): differences within the error bars may not last."
+            f"Scores at {correlation.share:.0%} of the steps {judged} those at the end "
+            f"({_interval(correlation)}): differences within the error bars may not last."
         )
     if len(trials) > 1 and front and not confirmed:
         found.append(
@@ -95,19 +96,22 @@ def _about_space(space: Explored) -> Iterator[str]:
     scores = space.importance
     if scores is not None and scores.high < RELATED:
         yield (
-            f"Importance scores are unrelated to accuracy here: at equal size their rank "
-            f"correlation is {scores.value:.2f} (95 % interval {scores.low:.2f} to "
-            f"{scores.high:.2f}, {scores.trials} trials)."
+            f"Importance scores are unrelated to accuracy here, at equal size "
+            f"({_interval(scores)}, {scores.trials} trials)."
         )
 
     warm = space.warm_start
     if warm is not None:
-        judged = "guides the search well" if warm.low >= RELATED else "helps little here"
+        judged = "may help or not" if warm.high >= RELATED else "helps little here"
+        judged = "guides the search well" if warm.low >= RELATED else judged
         yield (
-            f"The warm start {judged}: its guesses rank the trials like their scores "
-            f"({warm.value:.2f}, 95 % interval {warm.low:.2f} to {warm.high:.2f}, "
-            f"{warm.trials} trials)."
+            f"The warm start {judged}: its guesses against the scores of {warm.trials} trials, "
+            f"{_interval(warm)}."
         )
+
+
+def _interval(found: Correlation) -> str:
+    return f"rank correlation {found.value:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}"
 
 
 def _best(front: Sequence[TrialRecord]) -> TrialRecord:

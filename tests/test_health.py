@@ -109,10 +109,13 @@ def test_a_learning_rate_at_the_end_of_its_range() -> None:
 
 def test_a_weak_proxy_is_said() -> None:
     early = [3, 9, 1, 7, 0, 8, 2, 6, 5, 4]
-    trials = [trial(i, float(i), early=e) for i, e in enumerate(early)]
-    assert "rank the trials weakly" in words(trials, [])
+    mixed = [trial(i, float(i), early=e) for i, e in enumerate(early)]
+    assert "may rank the trials otherwise" in words(mixed, [])
+    assert "weakly" not in words(mixed, [])
+    reverse = [trial(i, float(i), early=9 - i) for i in range(10)]
+    assert "rank the trials weakly" in words(reverse, [])
     strong = [trial(i, float(i)) for i in range(10)]
-    assert "weakly" not in words(strong, [])
+    assert "steps" not in words(strong, [])
 
 
 def test_a_front_that_still_moves() -> None:
@@ -206,10 +209,15 @@ def test_guesses_of_an_earlier_study_are_held_against_the_scores() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "words"), [(0.6, "guides the search well"), (-0.2, "helps little")]
+    ("low", "high", "words"),
+    [
+        (0.6, 0.9, "guides the search well"),
+        (0.1, 0.9, "may help or not"),
+        (-0.2, 0.2, "helps little here"),
+    ],
 )
-def test_a_warm_start_is_judged(low: float, words: str) -> None:
-    found = rank_correlation.Correlation(0.7, low, 0.9, 20, 1.0)
+def test_a_warm_start_is_judged_by_its_interval(low: float, high: float, words: str) -> None:
+    found = rank_correlation.Correlation((low + high) / 2, low, high, 20, 1.0)
     explored = health.Explored(points=0, tried=0, gain=None, importance=None, warm_start=found)
     sentences = health.sentences(
         [trial(0, 1.0)],

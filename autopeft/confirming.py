@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from autopeft import about, catalog, confirmation, front_probability, journal, results
+from autopeft import about, catalog, confirmation, journal, results
 from autopeft.confirmation import Replicates, Standing
+from autopeft.confirmation_candidates import candidates
 from autopeft.errors import Interrupted, NothingFits
 from autopeft.evaluate import Evaluator
 from autopeft.ledger import Ledger
@@ -26,11 +27,7 @@ from autopeft.workbench import Workbench, build
 FACT, PREDICTIONS = "confirmation", "confirmation:predictions"
 FIRST_SEED = 1000
 """Above every seed of a search."""
-DOUBTFUL = 0.05
-"""P(on the front) from the search, from which on a trial is a candidate."""
 NOTHING = Configuration((), 0.0)
-MOST = 24
-"""Candidates besides the front and the defaults."""
 
 
 @dataclass
@@ -59,7 +56,7 @@ class Confirming:
             if not wanted:
                 break
             in_time = self._train(wanted, FIRST_SEED + index, predictions)
-            known = [number for number in numbers if predictions.get(number)]
+            known = sorted(number for number, mine in predictions.items() if mine)
             if known:
                 trained = self.replicates(known, predictions)
                 standings = confirmation.standings(trained, labels, self.score, self._directions)
@@ -191,23 +188,8 @@ def confirm(
         about.check_digests(ledger.about, now, str(path))
         deadline = time.monotonic() + (timeout or math.inf)
         run = Confirming(ledger, bench, found, progress, deadline)
-        standings = run.run(candidates(found, doubtful=MOST), seeds=seeds)
+        standings = run.run(candidates(found), seeds=seeds)
         return results.read(ledger), standings
-
-
-def candidates(found: Results, *, doubtful: int) -> list[int]:
-    """The front, the defaults, and as many as are allowed of what may be on the front too.
-
-    What may be is told by the search's own scores.
-    """
-    chances = front_probability.estimate(found).trials
-    able = {t.number: t for t in found.trials if t.state == "complete" and t.feasible}
-    sure = {*found.front, *(n for n, t in able.items() if t.default)}
-    rest = sorted(
-        (n for n in able if n not in sure and chances.get(n, 0.0) >= DOUBTFUL),
-        key=lambda n: -chances[n],
-    )
-    return sorted({*sure, *rest[:doubtful]})
 
 
 def _plain(predictions: Mapping[int, Mapping[int, Sequence[float]]]) -> dict[str, Any]:

@@ -227,7 +227,7 @@ class Evaluator:
         record = {
             "metric": self.metric,
             "split": "search-validation",
-            "rows": len(self.splits[1]),
+            "rows": len(runs[0].rungs[-1].predictions),
             "seeds": list(self.seeds),
             "steps": runs[0].paused.step,
             "batch": self.protocol.batch,

@@ -47,9 +47,9 @@ def sentences(
     learning_rates: Sequence[float],
     correlation: Correlation | None,
     space: Explored | None = None,
-    confirmed: bool = False,
+    unconfirmed: int = 0,
 ) -> list[str]:
-    """Warnings about a study, most important first."""
+    """Warnings about a study, most important first; `unconfirmed` counts points of the front."""
     found = []
     failed = [t for t in trials if t.state == "failed"]
     if failed:
@@ -76,10 +76,12 @@ def sentences(
             f"Scores at {correlation.share:.0%} of the steps {judged} those at the end "
             f"({_interval(correlation)}): differences within the error bars may not last."
         )
-    if len(trials) > 1 and front and not confirmed:
+    if unconfirmed and len(trials) > 1:
+        which = f"{unconfirmed} of {len(front)} points of the front were"
+        which = f"The best of {len(trials)} trials was" if unconfirmed == len(front) else which
         found.append(
-            f"The best of {len(trials)} trials was chosen by the scores shown here, so they "
-            "flatter it: run autopeft confirm to score it on the report split."
+            f"{which} chosen by the scores shown here and flattered by them: run autopeft confirm "
+            "to score the front on the report split."
         )
     gain = space.gain if space else None
     if front and (unsettled := _unsettled(trials, front, gain)):

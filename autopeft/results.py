@@ -76,7 +76,7 @@ def read(ledger: Ledger) -> Results:
             learning_rates=facts["learning_rates"],
             correlation=correlation,
             space=explored,
-            confirmed=_confirmed(ledger, front),
+            unconfirmed=_unconfirmed(ledger, front),
         ),
         "seconds": sum(
             t.measurements["seconds"].value for t in trials if "seconds" in t.measurements
@@ -90,10 +90,10 @@ def read(ledger: Ledger) -> Results:
     return Results(str(ledger.path), objectives, trials, front, about.backbone(facts), info)
 
 
-def _confirmed(ledger: Ledger, front: Sequence[int]) -> bool:
-    """Whether every point of the front was trained anew on the report split."""
+def _unconfirmed(ledger: Ledger, front: Sequence[int]) -> int:
+    """Points of the front that were not trained anew on the report split."""
     known = (ledger.recall("confirmation") or {}).get("trials") or {}
-    return {str(number) for number in front} <= set(known)
+    return len({str(number) for number in front} - set(known))
 
 
 def _warm_start(

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from autopeft.training.batches import sample
 from autopeft.training.loop import Trained
 from autopeft.types import Measured, Metric
 
@@ -29,14 +30,24 @@ def scores(runs: Sequence[Trained], metric: Metric, labels: np.ndarray) -> dict[
 def curve(
     runs: Sequence[Trained], metric: Metric, labels: np.ndarray
 ) -> list[dict[str, float | int]]:
-    """Step, training loss and score at every rung that was reached, each a mean over the seeds."""
-    return [
-        {
-            "step": reached[0].step,
-            "train_loss": statistics.fmean(rung.train_loss for rung in reached),
-            "score": statistics.fmean(
-                metric.value(rung.predictions.numpy(), labels) for rung in reached
-            ),
-        }
-        for reached in zip(*(run.rungs for run in runs), strict=True)
-    ]
+    """Step, training loss, score and its rows at every rung, means over the seeds.
+
+    Args:
+        runs: up to the same rung.
+        metric: of the score.
+        labels: of all rows; an early rung may have scored a sample of them.
+    """
+    found: list[dict[str, float | int]] = []
+    for reached in zip(*(run.rungs for run in runs), strict=True):
+        count = len(reached[0].predictions)
+        truth = labels[sample(len(labels), count)]
+        scores = [metric.value(rung.predictions.numpy(), truth) for rung in reached]
+        found.append(
+            {
+                "step": reached[0].step,
+                "train_loss": statistics.fmean(rung.train_loss for rung in reached),
+                "score": statistics.fmean(scores),
+                "rows": count,
+            }
+        )
+    return found

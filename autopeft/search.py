@@ -7,9 +7,10 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from autopeft import about, catalog, confirming, journal, results
+from autopeft import about, catalog, journal, results
 from autopeft.baselines import baselines
 from autopeft.confirmation import LEAST_SEEDS
+from autopeft.confirmation_candidates import foremost
 from autopeft.confirming import Confirming
 from autopeft.errors import StudyError
 from autopeft.ledger import Ledger
@@ -24,8 +25,10 @@ from autopeft.workbench import Workbench, build
 
 BATCH = {"cpu": 4, "cuda": 16}
 """How many configurations are asked for at once."""
-DOUBTFUL = 8
-"""A search confirms, besides its front and the defaults, one doubtful trial for so many trials."""
+CONFIRMED = 6
+"""Least candidates that a search confirms by itself, if there are as many."""
+TRIALS_PER_CONFIRMED = 8
+"""A long search confirms one candidate for so many trials: two more trainings for eight."""
 
 
 def run(settings: Settings, path: Path, progress: Progress, *, command: str = "") -> Results:
@@ -93,11 +96,11 @@ def _training(
 
 
 def _confirm(training: RungTraining, bench: Workbench) -> None:
-    """Train the front and the defaults anew, as far as the time allows."""
+    """Train what matters most of the front and the defaults anew, as far as the time allows."""
     found = results.read(training.ledger)
     if found.front:
-        doubtful = len(found.trials) // DOUBTFUL
-        numbers = confirming.candidates(found, doubtful=doubtful)
+        most = max(CONFIRMED, len(found.trials) // TRIALS_PER_CONFIRMED)
+        numbers = foremost(found, most=most)
         Confirming(training.ledger, bench, found, training.progress, training.deadline).run(
             numbers, seeds=LEAST_SEEDS
         )

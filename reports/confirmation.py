@@ -79,9 +79,12 @@ def verdict(results: Results) -> str:
     rows = results.info["confirmation"]["rows"]
     front = [number for number in results.front if number in known]
     held = sum(known[number]["chance"] >= 0.5 for number in front)
+    which = f"{held} of {len(front)}"
+    if len(front) < len(results.front):
+        which = f"{which} confirmed ones of the {len(results.front)}"
     words = (
-        f"{held} of {len(front)} points of the front are more likely on it than not, on {rows} "
-        "rows of the report split"
+        f"{which} points of the front are more likely on it than not, on {rows} rows of the "
+        "report split"
     )
     drops = [drop(results, number, known[number]) for number in front]
     finite = [value for value in drops if math.isfinite(value)]

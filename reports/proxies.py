@@ -79,7 +79,7 @@ def rungs_html(results: Results) -> str:
     )
     if twice:
         words += f" Of the trials stopped, {len(twice)} turned out to be worth training after all."
-    words = " ".join(filter(None, [words, replayed(results)]))
+    words = " ".join(filter(None, [words, sampled(results), replayed(results)]))
     return (
         '<h3>Rungs</h3><div class="scroll" role="region" aria-label="Rungs" tabindex="0">'
         '<table><thead><tr><th scope="col">step</th>'
@@ -87,6 +87,16 @@ def rungs_html(results: Results) -> str:
         f'<th scope="col">steps saved</th></tr></thead><tbody>{rows}</tbody></table></div>'
         f"<p>{words}</p>"
     )
+
+
+def sampled(results: Results) -> str:
+    """On how many rows an early score is, where that is not all of them."""
+    curves = (trial.provenance["curve"] for trial in ended(results))
+    whole = [curve for curve in curves if len(curve) > 1 and "rows" in curve[0]]
+    if not whole or whole[0][0]["rows"] == whole[0][-1]["rows"]:
+        return ""
+    early, last = whole[0][0]["rows"], max(curve[-1]["rows"] for curve in whole)
+    return f"Scores before the last step are over {early} of the {last} rows."
 
 
 def replayed(results: Results) -> str:

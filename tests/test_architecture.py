@@ -84,8 +84,8 @@ LEVELS = (
     {"resized_file"},
     LEAVES,
     {"export", "importance_comparison", "problem", "results", "transfer"},
-    {"confirming", "exporting", "rung_training", "seeding"},
-    {"outline", "rounds"},
+    {"confirmation_candidates", "exporting", "rung_training", "seeding"},
+    {"confirming", "outline", "rounds"},
     {"search"},
     {"cli"},
 )

@@ -43,7 +43,15 @@ def test_a_curve_has_a_point_for_every_rung_and_a_score_is_of_the_last() -> None
         run((2, 4.0, [1, 1, 1, 1]), (4, 1.0, [0, 1, 1, 0])),
     ]
     assert run_scores.curve(runs, ACCURACY, LABELS) == [
-        {"step": 2, "train_loss": 3.0, "score": 0.5},
-        {"step": 4, "train_loss": 0.75, "score": 0.875},
+        {"step": 2, "train_loss": 3.0, "score": 0.5, "rows": 4},
+        {"step": 4, "train_loss": 0.75, "score": 0.875, "rows": 4},
     ]
     assert run_scores.scores(runs, ACCURACY, LABELS)["score"].value == 0.875
+
+
+def test_an_early_score_is_of_the_rows_that_were_predicted() -> None:
+    runs = [run((2, 2.0, [0, 1]), (4, 0.5, [0, 1, 1, 1]))]
+    assert [(p["score"], p["rows"]) for p in run_scores.curve(runs, ACCURACY, LABELS)] == [
+        (1.0, 2),
+        (0.75, 4),
+    ]

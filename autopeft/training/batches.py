@@ -53,12 +53,18 @@ class Split:
             return None
         return Rows(self.name, indices, [len(self.rows[i]["input_ids"]) for i in indices])
 
-    def by_length(self, size: int) -> Iterator[list[int]]:
-        """All indices in batches of rows of similar length."""
+    def by_length(self, size: int, rows: Sequence[int]) -> Iterator[list[int]]:
+        """The indices `rows` in batches of rows of similar length."""
         lengths = self.lengths
-        order = sorted(range(len(self)), key=lambda i: lengths[i])
+        order = sorted(rows, key=lambda i: lengths[i])
         for start in range(0, len(order), size):
             yield order[start : start + size]
+
+
+def sample(rows: int, most: int) -> list[int]:
+    """At most so many indices of a split of that many rows, at equal distances."""
+    count = min(rows, most)
+    return [i * rows // count for i in range(count)]
 
 
 def tokenize(

@@ -11,7 +11,7 @@ from math import isfinite
 import torch
 from torch import nn
 
-from autopeft.training.batches import Split, order
+from autopeft.training.batches import Split, order, sample
 from autopeft.training.callback import Callback, Run, methods
 from autopeft.training.pack import Pack
 from autopeft.training.packed_adamw import PackedAdamW
@@ -34,11 +34,17 @@ class Protocol:
     clip: float = 1.0
     rungs: tuple[float, ...] = (0.15, 0.4, 1.0)
     """Shares of the steps after which the validation split is scored; the last is 1."""
+    early_rows: int = 128
+    """Most rows of it that are scored before the last of them."""
 
     @property
     def ends(self) -> list[int]:
         """Steps at which a rung ends, the last of all included."""
         return sorted({max(1, round(share * self.steps)) for share in self.rungs})
+
+    def scored(self, step: int, rows: int) -> list[int]:
+        """Indices of a validation split of that many rows that are scored after a step."""
+        return sample(rows, rows if step == self.steps else self.early_rows)
 
     def factor(self, step: int) -> float:
         """The learning rate of step 0, 1, ... as a share of its peak."""
@@ -56,7 +62,7 @@ class Rung:
     train_loss: float
     """Mean over the last steps of the rung, at most 20."""
     predictions: torch.Tensor
-    """[rows of the validation split]."""
+    """[rows of the validation split that were scored]."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def train(
             factor = protocol.factor(step)
             losses.append(full_step(run, chosen, every, number=step, factor=factor))
             if step + 1 in protocol.ends:
-                found = predict(model, pack, validation, task, size=2 * protocol.batch)
+                rows = protocol.scored(step + 1, len(validation))
+                found = predict(model, pack, validation, task, rows=rows, size=2 * protocol.batch)
                 _record(rungs, step + 1, losses, found)
                 losses.clear()
             progress(step + 1)
@@ -195,15 +202,21 @@ def train_step(
 
 
 @torch.no_grad()
-def predict(model: nn.Module, pack: Pack, split: Split, task: Task, *, size: int) -> torch.Tensor:
-    """Predictions [K, rows] of every job on a split, in batches of `size`, inside `attached`."""
+def predict(
+    model: nn.Module, pack: Pack, split: Split, task: Task, *, rows: Sequence[int], size: int
+) -> torch.Tensor:
+    """Predictions [K, rows] of every job on rows of a split, in batches of `size`.
+
+    To be called inside `attached`.
+    """
     found: torch.Tensor | None = None
-    for indices in split.by_length(size):
+    places = {row: place for place, row in enumerate(rows)}
+    for indices in split.by_length(size, rows):
         logits = pack.logits(model, split.batch(indices), split.source(indices))
         predicted = task.predict(logits).cpu()
         if found is None:
-            found = predicted.new_empty((pack.count, len(split)))
-        found[:, indices] = predicted
+            found = predicted.new_empty((pack.count, len(rows)))
+        found[:, [places[i] for i in indices]] = predicted
     assert found is not None
     return found
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from autopeft import cli, confirming, results, search
-from autopeft.confirming import FIRST_SEED, candidates, confirm
+from autopeft.confirmation_candidates import candidates, foremost
+from autopeft.confirming import FIRST_SEED, confirm
 from autopeft.errors import Interrupted, NothingFits
 from autopeft.ledger import Ledger
 from autopeft.recommendation import confirmed
@@ -42,7 +43,7 @@ def trained(study: Path) -> dict[str, list[str]]:
 
 def test_every_candidate_gets_the_same_two_new_seeds_at_least(study: Path) -> None:
     found, standings = confirm(study, seeds=3, progress=Listener())
-    numbers = candidates(found, doubtful=confirming.MOST)
+    numbers = candidates(found)
     assert [s.number for s in standings] == numbers
     assert set(found.front) <= set(numbers)
     assert {t.number for t in found.trials if t.origin.startswith("baseline")} <= set(numbers)
@@ -148,16 +149,22 @@ def test_the_command_prints_a_table_and_json(
     assert "at least 2" in err
 
 
-def test_a_search_confirms_its_front_and_the_defaults_at_the_end(tmp_path: Path) -> None:
+def test_a_search_confirms_what_it_recommends_against_defaults_at_the_end(tmp_path: Path) -> None:
     given = tiny_bundle.settings(tiny_bundle.material(tmp_path), trials=8, confirm=True)
     listener = Listener()
     found = search.run(given, tmp_path / "s.journal", listener)
-    known = set(found.info["confirmation"]["trials"])
-    assert {str(number) for number in found.front} <= known
-    assert {str(t.number) for t in found.trials if t.default} <= known
-    assert not any("flatter" in sentence for sentence in found.info["health"])
+    known = {int(number) for number in found.info["confirmation"]["trials"]}
+    assert known == set(foremost(found, most=search.CONFIRMED))
+    named = {results.choose(found, which).number for which in ("smallest", "best", "knee")}
+    assert named <= known
+    missing = set(found.front) - known
+    assert any("flattered" in sentence for sentence in found.info["health"]) == bool(missing)
     differences = found.info["confirmation"]["against_defaults"]["differences"]
-    assert len(differences) >= sum(1 for t in found.trials if t.default) - 1
+    defaults = {t.number for t in found.trials if t.default}
+    assert set(map(int, differences)) == known & defaults - {
+        found.info["confirmation"]["against_defaults"]["trial"]
+    }
+    assert differences
     assert len(confirmed(found)) == len(differences)
     again = Listener()
     assert search.run(given, tmp_path / "s.journal", again).info == found.info

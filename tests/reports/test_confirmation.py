@@ -50,6 +50,14 @@ def test_what_holds_and_what_was_flattered_is_said(view: View) -> None:
     assert len(re.findall(r"<tr><th scope=\"row\">", html)) == count
 
 
+def test_a_front_that_is_confirmed_in_part_is_called_so(view: View) -> None:
+    results = confirmed(2.0, 0.97)
+    count = len(results.front)
+    del results.info["confirmation"]["trials"][str(results.front[0])]
+    words = f"{count - 1} of {count - 1} confirmed ones of the {count} points of the front"
+    assert words in view.html(results)
+
+
 def test_a_front_that_does_not_hold_is_called_so(view: View) -> None:
     html = view.html(confirmed(-1.0, 0.2))
     assert html.startswith("<p><strong>0 of ")

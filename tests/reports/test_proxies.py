@@ -68,6 +68,17 @@ def test_what_each_rung_stopped_and_saved(view: View) -> None:
     assert "saved 31% of the training steps" in html
 
 
+def test_early_scores_on_some_of_the_rows_are_called_so(view: View) -> None:
+    def of(early: int) -> str:
+        first, *rest = (with_curve(t, (100, 400)) for t in fixture.trials()[:4])
+        for point, rows in zip(first.provenance["curve"], (early, 400), strict=True):
+            point["rows"] = rows
+        return view.html(fixture.of_trials((first, *rest)))
+
+    assert "Scores before the last step are over 128 of the 400 rows." in of(128)
+    assert "of the 400 rows" not in of(400)
+
+
 def test_what_was_trained_after_all_saved_nothing(view: View) -> None:
     steps = ((100, 400), (100,), (100,), (100, 400))
     first, stopped, other, again = (

@@ -11,12 +11,13 @@ from autopeft.evaluate import Evaluation, Evaluator
 from tests.benchmarks.table.file import Row
 
 RUNGS = (0.15, 0.4, 1.0)
-"""Shares of the steps at which every training is scored."""
+"""Shares of the steps at which every training is scored, on all rows."""
 
 
 def scored_at_rungs(evaluator: Evaluator, seed: int) -> Evaluator:
     """The evaluator with one seed, which scores at every rung."""
-    protocol = dataclasses.replace(evaluator.protocol, rungs=RUNGS)
+    rows = len(evaluator.splits[1])
+    protocol = dataclasses.replace(evaluator.protocol, rungs=RUNGS, early_rows=rows)
     return dataclasses.replace(evaluator, protocol=protocol, seeds=(seed,))
 
 

@@ -64,7 +64,7 @@ class Settings:
     early_stopping: bool = True
     """Whether what has lost its chance to end on the front is stopped at a rung."""
     confirm: bool = True
-    """Whether the front and the defaults are trained anew at the end, on the report split."""
+    """Whether what matters most is trained anew at the end, on the report split."""
     trunk_cache: int = 10**9
     """Most bytes for the frozen trunk's outputs, kept between epochs and packs; 0 for none."""
     trunk_folder: str = ""

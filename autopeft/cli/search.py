@@ -138,7 +138,7 @@ def search(
         bool,
         option(
             "--no-confirm",
-            help="Do not train the front and the defaults anew at the end, on the report split",
+            help="Do not train what is recommended, and its rivals, anew on the report split",
         ),
     ] = False,
     trunk_cache: Annotated[

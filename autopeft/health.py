@@ -77,12 +77,12 @@ def sentences(
             f"({_interval(correlation)}): differences within the error bars may not last."
         )
     if unconfirmed and len(trials) > 1:
-        which = f"{unconfirmed} of {len(front)} points of the front were"
-        which = f"The best of {len(trials)} trials was" if unconfirmed == len(front) else which
-        found.append(
-            f"{which} chosen by the scores shown here and flattered by them: run autopeft confirm "
-            "to score the front on the report split."
-        )
+        flattered = f"{unconfirmed} of {len(front)} points of the front have only the scores that"
+        flattered += " chose them, which flatter"
+        if unconfirmed == len(front):
+            flattered = f"The best of {len(trials)} trials was chosen by the scores shown here, "
+            flattered += "which flatter it"
+        found.append(f"{flattered}: run autopeft confirm to score the front on the report split.")
     gain = space.gain if space else None
     if front and (unsettled := _unsettled(trials, front, gain)):
         found.append(f"The front is not yet stable: {unsettled}.")

@@ -118,6 +118,25 @@ def test_a_weak_proxy_is_said() -> None:
     assert "steps" not in words(strong, [])
 
 
+@pytest.mark.parametrize(
+    ("unconfirmed", "said"),
+    [(0, ""), (1, "1 of 2 points of the front have only"), (2, "The best of 2 trials was chosen")],
+)
+def test_what_is_not_confirmed_is_flattered(unconfirmed: int, said: str) -> None:
+    trials = [trial(0, 1.0), trial(1, 2.0)]
+    sentences = health.sentences(
+        trials,
+        trials,
+        budget_percent=100.0,
+        learning_rates=(),
+        correlation=None,
+        unconfirmed=unconfirmed,
+    )
+    found = [sentence for sentence in sentences if "which flatter" in sentence]
+    assert len(found) == bool(said)
+    assert not said or found[0].startswith(said)
+
+
 def test_a_front_that_still_moves() -> None:
     trials = [trial(i, 50.0 + i) for i in range(12)]
     assert "not yet stable" in words(trials, [trials[11]])

@@ -158,7 +158,7 @@ def test_a_search_confirms_what_it_recommends_against_defaults_at_the_end(tmp_pa
     named = {results.choose(found, which).number for which in ("smallest", "best", "knee")}
     assert named <= known
     missing = set(found.front) - known
-    assert any("flattered" in sentence for sentence in found.info["health"]) == bool(missing)
+    assert any("flatter" in sentence for sentence in found.info["health"]) == bool(missing)
     differences = found.info["confirmation"]["against_defaults"]["differences"]
     defaults = {t.number for t in found.trials if t.default}
     assert set(map(int, differences)) == known & defaults - {

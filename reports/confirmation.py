@@ -111,7 +111,8 @@ VIEW = View(
     order=9,
     caption=(
         "Candidates trained again with the same new seeds. The difference between the two scores "
-        "is what the search's choosing, and its one seed, had flattered."
+        "is what the search's choosing, and its one seed, had flattered. P(on the front) is among "
+        "the trials shown here."
     ),
     unavailable=unavailable,
     html=html,

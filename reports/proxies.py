@@ -92,11 +92,10 @@ def rungs_html(results: Results) -> str:
 def sampled(results: Results) -> str:
     """On how many rows an early score is, where that is not all of them."""
     curves = (trial.provenance["curve"] for trial in ended(results))
-    whole = [curve for curve in curves if len(curve) > 1 and "rows" in curve[0]]
-    if not whole or whole[0][0]["rows"] == whole[0][-1]["rows"]:
+    rows = {point["rows"] for curve in curves for point in curve if "rows" in point}
+    if len(rows) < 2:
         return ""
-    early, last = whole[0][0]["rows"], max(curve[-1]["rows"] for curve in whole)
-    return f"Scores before the last step are over {early} of the {last} rows."
+    return f"Scores before the last step are over {min(rows)} of the {max(rows)} rows."
 
 
 def replayed(results: Results) -> str:

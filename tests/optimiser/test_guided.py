@@ -13,12 +13,12 @@ from autopeft.optimiser.hyperparameters import Data
 RNG = np.random.default_rng(0)
 ROWS = RNG.random((60, 8))
 TRUTH = 10 * np.sin(6 * ROWS) @ RNG.normal(size=8)
-KNOWN = 12
+KNOWN = 7
 
 
-def data(guess: np.ndarray) -> Data:
-    rows = np.column_stack([ROWS, guess])[:KNOWN]
-    return Data(tuple(map(tuple, rows.tolist())), tuple(TRUTH[:KNOWN].tolist()), (0.5,) * KNOWN)
+def data(guess: np.ndarray, known: int = KNOWN) -> Data:
+    rows = np.column_stack([ROWS, guess])[:known]
+    return Data(tuple(map(tuple, rows.tolist())), tuple(TRUTH[:known].tolist()), (0.5,) * known)
 
 
 def error(mean: np.ndarray) -> float:
@@ -56,6 +56,17 @@ def test_a_guess_that_the_trials_contradict_is_not_used() -> None:
     found = guided.fit(data(-TRUTH))
     assert found is not None
     assert found.slope == 0.0
+
+
+def test_with_enough_trials_no_guess_is_used() -> None:
+    right = (TRUTH - TRUTH.mean()) / TRUTH.std()
+    slopes = []
+    for known in (guided.ENOUGH - 1, guided.ENOUGH):
+        found = guided.fit(data(right, known))
+        assert found is not None
+        slopes.append(found.slope)
+    assert slopes[0] > 0
+    assert slopes[1] == 0
 
 
 def test_what_is_believed_does_not_move_the_mean() -> None:

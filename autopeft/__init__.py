@@ -5,13 +5,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LATE = {
-    "attach": "loading",
-    "load": "loading",
-    "save": "loading",
-    "methods": "trainer",
-    "resize": "resizing",
-    "save_resized": "resized_file",
-    "load_resized": "resized_file",
+    "attach": "adapters.loading",
+    "load": "adapters.loading",
+    "save": "adapters.loading",
+    "methods": "adapters.trainer",
+    "resize": "adapters.resizing",
+    "save_resized": "adapters.resized_file",
+    "load_resized": "adapters.resized_file",
 }
 """Name -> the module that it is imported from when first used."""
 

@@ -16,10 +16,9 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from autopeft import space_file
 from autopeft.baselines import DEFAULTS, Default
 from autopeft.errors import UsageError
-from autopeft.space_file import SpaceSpec
+from autopeft.space.spec import SpaceSpec, read
 from autopeft.types import (
     Allocator,
     Exporter,
@@ -95,10 +94,10 @@ class SpaceShelf:
             UsageError: there is none, or the file is wrong.
         """
         if name.endswith((".yaml", ".yml")) or "/" in name:
-            return space_file.read(Path(name))
+            return read(Path(name))
         for file in self._files():
             if file.stem == name:
-                return space_file.read(file)
+                return read(file)
         raise unknown("search space", name, self.names())
 
 

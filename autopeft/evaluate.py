@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from autopeft import budget, run_scores, shipping
+from autopeft import budget, run_scores
+from autopeft.adapters import shipping
 from autopeft.checkpoint import Checkpoint
 from autopeft.describe import SHIPPED
 from autopeft.errors import UsageError

@@ -9,13 +9,13 @@ from typing import Any
 
 from autopeft import budget, catalog, checkpoint
 from autopeft.baselines import baselines
-from autopeft.discovery import discover
 from autopeft.errors import UsageError
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Space
-from autopeft.space_expansion import expand
-from autopeft.space_file import SpaceSpec
+from autopeft.sites.discovery import discover
+from autopeft.space.expansion import expand
+from autopeft.space.space import Space
+from autopeft.space.spec import SpaceSpec
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import Target
 from autopeft.types import Backbone, Configuration, PeftModule, Placement, Site

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from autopeft import catalog
-from autopeft.space_expansion import expand
+from autopeft.space.expansion import expand
 from autopeft.training.pack import Job, Pack
 from autopeft.types import Backbone, Configuration, Placement
 

@@ -12,7 +12,6 @@ from autopeft import catalog, checkpoint
 from autopeft.checkpoint import Checkpoint
 from autopeft.data import DataOptions
 from autopeft.device_choice import choose_device, choose_dtype
-from autopeft.discovery import discover
 from autopeft.errors import UsageError
 from autopeft.evaluate import Evaluator
 from autopeft.settings import (
@@ -23,6 +22,7 @@ from autopeft.settings import (
     STEPS,
     Settings,
 )
+from autopeft.sites.discovery import discover
 from autopeft.training.batches import Split, tokenize
 from autopeft.training.heap import keep_freed_memory
 from autopeft.training.loop import Protocol
@@ -113,7 +113,7 @@ def backbone_of(loaded: Checkpoint) -> Backbone:
 def load_data(settings: Settings) -> TaskData:
     """The three splits that the settings name."""
     if not settings.dataset:
-        from autopeft.docstrings import load_docstrings
+        from autopeft.data.docstrings import load_docstrings
 
         return load_docstrings(settings.seed, validation_rows=settings.validation_rows)
     from autopeft import data

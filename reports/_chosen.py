@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autopeft import pareto
-from autopeft.recommendation import recommended
+from autopeft.study.recommendation import recommended
 from autopeft.types import Results, TrialRecord
 
 from . import _shared as shared

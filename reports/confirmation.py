@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from autopeft.format import measured
-from autopeft.recommendation import confirmed
+from autopeft.study.recommendation import confirmed
 from autopeft.types import Measured, Results, View
 
 from . import _shared as shared

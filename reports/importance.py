@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from autopeft import dimension_importance
+from autopeft.study import dimension_importance
 from autopeft.types import ObjectiveInfo, Results, View
 
 from . import _shared as shared

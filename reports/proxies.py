@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from autopeft import forecast, promotion
+from autopeft.rungs import forecast, promotion
 from autopeft.types import Results, TrialRecord, View
 
 from . import _shared as shared

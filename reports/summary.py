@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from autopeft.format import MISSING, bytes_text, count_text
-from autopeft.recommendation import recommended
+from autopeft.study.recommendation import recommended
 from autopeft.types import Comparison, Results, TrialRecord, View
 
 from . import _shared as shared

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from autopeft import shipping
-from autopeft.scoring import Scoring
+from autopeft.adapters import shipping
+from autopeft.scoring.scoring import Scoring
 
 
 def check(scoring: Scoring, pack: Any, index: int = 0) -> list[int]:

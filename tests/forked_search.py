@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from autopeft import search
+from autopeft.search import search
 from autopeft.settings import Settings
 from tests.listener import Listener
 

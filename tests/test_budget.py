@@ -7,8 +7,8 @@ import torch
 from transformers import BertConfig, BertModel
 
 from autopeft import budget, catalog
-from autopeft.discovery import discover
 from autopeft.errors import UsageError
+from autopeft.sites.discovery import discover
 from autopeft.training.pack import Job, Pack
 from autopeft.types import Backbone, Configuration, Placement
 from tests import tiny_models

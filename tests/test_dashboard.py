@@ -12,7 +12,7 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from autopeft.ledger import Ledger, measurements_json
+from autopeft.study.ledger import Ledger, measurements_json
 from tests import results_fixture as fixture
 
 

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from autopeft import workbench
-from autopeft.bundle import Bundle
+from autopeft.export.bundle import Bundle
 from autopeft.settings import Settings
 from autopeft.training.loop import train
 from autopeft.training.pack import Job, Pack

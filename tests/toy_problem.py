@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import optuna
 
-from autopeft import catalog, digest, space_expansion, space_file
+from autopeft import catalog, digest
 from autopeft.optimiser.designed import distributions
 from autopeft.optimiser.problem import Price, Problem
-from autopeft.space import Space
+from autopeft.space import expansion
+from autopeft.space.space import Space
+from autopeft.space.spec import parse
 from autopeft.types import (
     Backbone,
     Configuration,
@@ -65,7 +67,7 @@ def expanded(text: str, layers: int = 4) -> Space:
         "lora": _module("lora", "linear", "rank"),
         "adapter": _module("adapter", "mlp", "bottleneck"),
     }
-    return space_expansion.expand(space_file.parse(text, source="toy"), backbone, modules)
+    return expansion.expand(parse(text, source="toy"), backbone, modules)
 
 
 def problem(space: Space, *, limit: float = 300.0, costs: int = 1, **changes: Any) -> Problem:

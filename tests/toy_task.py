@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from autopeft import catalog
-from autopeft.discovery import discover
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
+from autopeft.sites.discovery import discover
 from autopeft.training.batches import Split
 from autopeft.training.loop import Protocol
 from autopeft.training.pack import Pack

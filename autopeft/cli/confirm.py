@@ -10,7 +10,7 @@ from autopeft.cli import options, output
 from autopeft.cli.options import option
 
 if TYPE_CHECKING:
-    from autopeft.confirmation import Standing
+    from autopeft.confirmation.standing import Standing
     from autopeft.types import Results
 
 
@@ -38,8 +38,8 @@ def confirm(
     from autopeft import budget as units
     from autopeft.cli.live import listener
     from autopeft.cli.studies import find
-    from autopeft.confirmation import LEAST_SEEDS
-    from autopeft.confirming import confirm as train
+    from autopeft.confirmation.confirming import confirm as train
+    from autopeft.confirmation.standing import LEAST_SEEDS
     from autopeft.errors import UsageError
 
     if seeds < LEAST_SEEDS:
@@ -89,7 +89,7 @@ def _show(results: Results, standings: Sequence[Standing]) -> None:
 
 def _explain(results: Results, standings: Sequence[Standing]) -> None:
     """What was measured on what, and what is still open."""
-    from autopeft.recommendation import confirmed
+    from autopeft.study.recommendation import confirmed
 
     rows = (results.info.get("splits") or {}).get("report", "the")
     output.note("")

@@ -39,7 +39,7 @@ def export(
         raise catalog.unknown("export target", to, catalog.exporters.names())
     if not quiet:
         output.note(f"exporting trial {which} of {path} to {folder}")
-    from autopeft.exporting import export as write
+    from autopeft.export.trial import export as write
 
     note = _silent if quiet else output.note
     for file in write(path, which, to, Path(folder), note):

@@ -29,7 +29,7 @@ def front(
     """Show the Pareto front as a table."""
     from autopeft.cli.studies import find
     from autopeft.errors import NothingFits, UsageError
-    from autopeft.results import snapshot
+    from autopeft.study.results import snapshot
 
     if json and csv:
         raise UsageError("`--json` and `--csv` exclude each other")
@@ -50,7 +50,7 @@ def front(
 def _pair(results: Results, x: str, y: str) -> Results:
     """The results with only the objectives asked for, and their front."""
     from autopeft.errors import UsageError
-    from autopeft.results import front_of
+    from autopeft.study.results import front_of
 
     if not x and not y:
         return results

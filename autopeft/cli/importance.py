@@ -10,7 +10,7 @@ from autopeft.cli import options, output
 from autopeft.cli.output import Table
 
 if TYPE_CHECKING:
-    from autopeft.importance_comparison import Compared
+    from autopeft.scoring.comparison import Compared
     from autopeft.types import Backbone
 
 
@@ -52,9 +52,10 @@ def importance(
     Each linear gets its share of the total in percent, by every method that is named. Several
     seeds show how stable a method is, several methods how far they agree.
     """
-    from autopeft import catalog, importance_comparison
+    from autopeft import catalog
     from autopeft.budget import percent
     from autopeft.errors import UsageError
+    from autopeft.scoring import comparison
     from autopeft.settings import Settings
     from autopeft.workbench import build
 
@@ -82,7 +83,7 @@ def importance(
     )
     say = _silent if quiet else output.note
     bench = build(settings, note=say)
-    found = importance_comparison.compare(bench, methods, seeds=seeds, note=say)
+    found = comparison.compare(bench, methods, seeds=seeds, note=say)
     limit = math.floor(share / 100 * bench.backbone.parameters)
     if json:
         output.show_json(document(found, bench.backbone, limit))
@@ -92,7 +93,7 @@ def importance(
 
 def document(found: Sequence[Compared], backbone: Backbone, limit: int) -> dict[str, Any]:
     """Everything that was found, as plain data."""
-    from autopeft import importance_comparison as comparison
+    from autopeft.scoring import comparison
 
     data: dict[str, Any] = {
         "schema": "autopeft.importance/2",
@@ -146,7 +147,7 @@ def share_table(site: Mapping[str, float], backbone: Backbone) -> Table:
 def method_table(found: Sequence[Compared], backbone: Backbone, limit: int) -> Table:
     """One row per method: what it took, how stable it is, its correlation with each method."""
     from autopeft.format import bytes_text
-    from autopeft.importance_comparison import proposal, rank_correlation
+    from autopeft.scoring.comparison import proposal, rank_correlation
 
     columns = ["method", "seconds", "memory", "stability", *(f"~ {one.method}" for one in found)]
     columns += ["placed", "slack"] if limit else []

@@ -21,7 +21,7 @@ def inspect(
     Says which modules fit where. Neither loads nor downloads weights.
     """
     from autopeft import catalog, checkpoint
-    from autopeft.discovery import discover
+    from autopeft.sites.discovery import discover
 
     output.note(f"reading the shape of {checkpoint.name_of(model)}")
     shape = checkpoint.skeleton(model, offline=offline)

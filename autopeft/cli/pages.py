@@ -35,8 +35,8 @@ def read(asked: Asked) -> list[Results]:
         StudyError: one cannot be read.
         UsageError: they have fewer than two objectives in common, or the reference has others.
     """
-    from autopeft.front_probability import annotated
-    from autopeft.results import comparable, snapshot
+    from autopeft.confirmation.front_probability import annotated
+    from autopeft.study.results import comparable, snapshot
 
     found = [snapshot(path) for path in asked.paths]
     found = [annotated(r) for r in (comparable(found) if len(found) > 1 else found)]
@@ -49,7 +49,7 @@ def read(asked: Asked) -> list[Results]:
 def _reference(results: Results, path: Path) -> Results:
     """The random search with the objectives of the study."""
     from autopeft.errors import UsageError
-    from autopeft.results import snapshot
+    from autopeft.study.results import snapshot
 
     found = snapshot(path)
     if not set(results.objectives) <= set(found.objectives):
@@ -77,7 +77,8 @@ def write(asked: Asked, file: Path, refresh: int = 0) -> None:
 
 def write_other(asked: Asked, file: Path) -> None:
     """Write the front as a picture, or all trials as a table, as the suffix says."""
-    from autopeft import picture, trial_table
+    from autopeft import picture
+    from autopeft.study import trial_table
 
     found = read(asked)
     if file.suffix in TABLES:

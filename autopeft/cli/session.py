@@ -12,7 +12,7 @@ from autopeft.cli.live import Listener, listener
 from autopeft.cli.studies import VARIABLE
 from autopeft.errors import Interrupted, NothingFits, UsageError
 from autopeft.settings import Settings
-from autopeft.study_path import default_path
+from autopeft.study.path import default_path
 from autopeft.types import Results
 
 
@@ -71,7 +71,7 @@ def _search(settings: Settings, path: Path, progress: Listener, command: str) ->
     try:
         with progress.interrupt:
             progress.note("loading libraries")
-            from autopeft import search
+            from autopeft.search import search
 
             return search.run(settings, path, progress, command=command)
     except KeyboardInterrupt:
@@ -85,8 +85,8 @@ def _search(settings: Settings, path: Path, progress: Listener, command: str) ->
 def _conclude(results: Results, *, quiet: bool, as_json: bool) -> None:
     """The front on stdout, then what to think of it and what to do next."""
     from autopeft.cli import tables, verdict
-    from autopeft.front_probability import annotated
-    from autopeft.recommendation import confirmed
+    from autopeft.confirmation.front_probability import annotated
+    from autopeft.study.recommendation import confirmed
 
     front = [results.trial(number) for number in results.front]
     if front and not as_json:

@@ -36,9 +36,9 @@ def show(
     """
     from autopeft.catalog import unknown
     from autopeft.cli.studies import with_trial
+    from autopeft.confirmation.front_probability import annotated
     from autopeft.errors import UsageError
-    from autopeft.front_probability import annotated
-    from autopeft.results import choose, snapshot
+    from autopeft.study.results import choose, snapshot
 
     if style not in FORMATS:
         raise unknown("format", style, list(FORMATS))

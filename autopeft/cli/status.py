@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def status(study: options.Study = "", json: options.Json = False) -> None:
     """Show how far a study is and what went wrong."""
     from autopeft.cli.studies import find
-    from autopeft.results import snapshot
+    from autopeft.study.results import snapshot
 
     results = snapshot(find(study))
     data = _data(results)
@@ -27,7 +27,7 @@ def status(study: options.Study = "", json: options.Json = False) -> None:
 
 def _data(results: Results) -> dict[str, Any]:
     from autopeft.cli.records import record
-    from autopeft.results import choose, hypervolume
+    from autopeft.study.results import choose, hypervolume
 
     states = [trial.state for trial in results.trials]
     return {

@@ -53,7 +53,7 @@ def layers_text(results: Results, trial: TrialRecord) -> str:
 
 def notes_on(results: Results) -> dict[int, str]:
     """Trial number -> `best`, `knee`, `smallest`, and the name of a default."""
-    from autopeft.results import choose
+    from autopeft.study.results import choose
 
     notes: dict[int, list[str]] = {}
     if results.front:

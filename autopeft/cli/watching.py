@@ -33,7 +33,7 @@ def follow(
 
 def is_over(path: Path) -> bool:
     """Whether as many trials have ended as were asked for, and none is running."""
-    from autopeft.results import snapshot
+    from autopeft.study.results import snapshot
 
     return ended(snapshot(path))
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autopeft import adapter_file, checkpoint
-from autopeft.bundle import Bundle
+from autopeft import checkpoint
+from autopeft.adapters import adapter_file
 from autopeft.errors import ExportError
+from autopeft.export.bundle import Bundle
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from autopeft import shipping
-from autopeft.bundle import Bundle
+from autopeft.adapters import shipping
+from autopeft.export.bundle import Bundle
 from autopeft.types import Configuration, PeftModule, Placement
 
 if TYPE_CHECKING:

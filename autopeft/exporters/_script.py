@@ -8,10 +8,10 @@ from importlib import resources
 from string import Template
 from typing import Any
 
-from autopeft.bundle import Bundle
+from autopeft.adapters.loading import place_of
+from autopeft.adapters.resizing import FAMILIES
+from autopeft.export.bundle import Bundle
 from autopeft.exporters import _lora
-from autopeft.loading import place_of
-from autopeft.resizing import FAMILIES
 from autopeft.types import Measured, PeftModule
 
 WIDTH = 100

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autopeft.bundle import Bundle
 from autopeft.errors import ExportError
+from autopeft.export.bundle import Bundle
 from autopeft.exporters import _check, _lora
 from autopeft.types import Configuration, Exporter, PeftModule
 
@@ -48,7 +48,7 @@ def write(bundle: Bundle, folder: Path) -> list[Path]:
 def _write_peft(bundle: Bundle, model: Any, folder: Path) -> list[Path]:
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
-    from autopeft.loading import place_of
+    from autopeft.adapters.loading import place_of
 
     arguments = _lora.arguments(bundle)
     with _check.quiet():
@@ -90,7 +90,7 @@ def _load_peft(model: Any, folder: Path) -> Any:
 
 
 def _write_own(bundle: Bundle, model: Any, folder: Path) -> list[Path]:
-    from autopeft import loading
+    from autopeft.adapters import loading
     from autopeft.training import masks
 
     bench = bundle.workbench
@@ -105,7 +105,7 @@ def _write_own(bundle: Bundle, model: Any, folder: Path) -> list[Path]:
 
 
 def _load_own(model: Any, folder: Path) -> Any:
-    from autopeft import loading
+    from autopeft.adapters import loading
 
     return loading.load(folder, model)
 
@@ -146,7 +146,7 @@ Found by AutoPEFT in the study `{study}`. {labels}
 
 def _readme(bundle: Bundle, folder: Path, loading: str) -> Path:
     """Replace the form that peft writes by what is known."""
-    from autopeft.loading import place_of
+    from autopeft.adapters.loading import place_of
 
     bench = bundle.workbench
     source = json.dumps(place_of(bench.checkpoint.source))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from autopeft.bundle import Bundle
+from autopeft.export.bundle import Bundle
 from autopeft.exporters import _check, _lora, _script
 from autopeft.types import Configuration, Examples, Exporter, PeftModule
 

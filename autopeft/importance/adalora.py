@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from autopeft.callbacks.adalora import scores as last_scores
-from autopeft.scoring import LEARNING_RATE, RANK, Scoring
+from autopeft.scoring.scoring import LEARNING_RATE, RANK, Scoring
 from autopeft.types import Configuration, ImportanceMethod, Placement, Scores
 
 NAME = "adalora"

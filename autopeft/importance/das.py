@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autopeft import digest
 from autopeft.errors import UsageError
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.handles import held
 from autopeft.training.pack import Pack
 from autopeft.types import Configuration, ImportanceMethod, Scores

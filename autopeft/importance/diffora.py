@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autopeft.callbacks.gates import Gates
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.types import ImportanceMethod, Scores
 
 NAME = "diffora"

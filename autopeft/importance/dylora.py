@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from autopeft.callbacks.dylora import Cuts, DyLora
-from autopeft.scoring import RANK, Scoring
+from autopeft.scoring.scoring import RANK, Scoring
 from autopeft.training.pack import Pack
 from autopeft.types import ImportanceMethod, Scores
 

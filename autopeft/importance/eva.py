@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autopeft.scoring import BATCHES, Scoring
+from autopeft.scoring.scoring import BATCHES, Scoring
 from autopeft.training.handles import held
 from autopeft.types import ImportanceMethod, Scores
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autopeft.errors import AutoPeftError, UsageError
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.handles import held
 from autopeft.types import ImportanceMethod, Scores
 

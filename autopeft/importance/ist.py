@@ -7,7 +7,7 @@ standardised and rounds are held every other step here; all layers are trained m
 from __future__ import annotations
 
 from autopeft.callbacks.ist import Ist
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.types import ImportanceMethod, Scores
 
 NAME = "ist"

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autopeft.lora_watch import Seen, watched
-from autopeft.scoring import Scoring
+from autopeft.scoring.lora_watch import Seen, watched
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.types import ImportanceMethod, Scores
 

@@ -5,8 +5,8 @@ Zhou et al., LoRA-drop: Efficient LoRA Parameter Pruning based on Output Evaluat
 
 from __future__ import annotations
 
-from autopeft.lora_watch import Seen, watched
-from autopeft.scoring import BATCHES, Scoring
+from autopeft.scoring.lora_watch import Seen, watched
+from autopeft.scoring.scoring import BATCHES, Scoring
 from autopeft.types import ImportanceMethod, Scores
 
 NAME = "lora_drop"

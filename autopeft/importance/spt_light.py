@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from autopeft import gradient_pass
-from autopeft.scoring import Scoring
+from autopeft.scoring import gradient_pass
+from autopeft.scoring.scoring import Scoring
 from autopeft.types import ImportanceMethod, Scores
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.history import History, read
 from autopeft.optimiser.initial_design import random_feasible
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Dimension, Space
+from autopeft.space.space import Dimension, Space
 from autopeft.types import Point, Value
 
 PROPOSALS = 20

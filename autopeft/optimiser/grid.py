@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from autopeft.space import Slot, Space
+from autopeft.space.space import Slot, Space
 from autopeft.types import Point
 
 Points = NDArray[np.int16]

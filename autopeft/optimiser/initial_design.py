@@ -18,7 +18,7 @@ from autopeft.optimiser.candidates import Candidate, Candidates, Identity
 from autopeft.optimiser.grid import Grid, Points
 from autopeft.optimiser.moves import Moves, family_of
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Space
+from autopeft.space.space import Space
 from autopeft.types import Point
 
 SHRINKS = 4

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autopeft.optimiser.grid import Grid
-from autopeft.space import Dimension
+from autopeft.space.space import Dimension
 
 LONG = 20
 """From this many values on, steps grow up to a quarter of the axis."""

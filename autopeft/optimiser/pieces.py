@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autopeft.optimiser.problem import Problem
-from autopeft.space import Slot
+from autopeft.space.space import Slot
 from autopeft.types import Placement, Point
 
 Content = frozenset[object]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from autopeft.space import Space
+from autopeft.space.space import Space
 from autopeft.types import Configuration, Direction, Placement, Point
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from autopeft.parts import known_parts
+from autopeft.sites.parts import known_parts
 from autopeft.training.pack import Pack
 from autopeft.training.packed_module import PackedModule, sizes_of
 from autopeft.types import Count, Settings, Site

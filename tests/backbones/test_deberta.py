@@ -5,7 +5,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from autopeft import catalog
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 
 FAMILY = catalog.backbones.load("deberta")
 SIZES = {

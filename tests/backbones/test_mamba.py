@@ -6,7 +6,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel
 
 from autopeft import catalog
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.types import Backbone
 
 FAMILY = catalog.backbones.load("mamba")

@@ -30,11 +30,13 @@ from typing import Any
 
 import numpy as np
 
-from autopeft import allocation, budget, catalog, importance_scores, results, workbench
+from autopeft import allocation, budget, catalog, workbench
 from autopeft.baselines import baselines
 from autopeft.evaluate import Evaluator
-from autopeft.recommendation import recommended
+from autopeft.scoring import site_scores
 from autopeft.settings import Settings
+from autopeft.study import results
+from autopeft.study.recommendation import recommended
 from autopeft.types import Configuration, Placement, Scores
 from autopeft.workbench import Workbench
 
@@ -64,7 +66,7 @@ def arms(bench: Workbench, options: argparse.Namespace, study: Path | None) -> I
     scored = {}
     for method in METHODS if options.method is None else options.method:
         begun = time.process_time()
-        scored[method] = importance_scores.score_sites(bench, method), begun, time.process_time()
+        scored[method] = site_scores.score_sites(bench, method), begun, time.process_time()
     yield Arm("head only", 0.0, Configuration((), RATE), 0.0)
     for percent in options.budget or (0.1, 0.3):
         limit = int(percent / 100 * bench.backbone.parameters)

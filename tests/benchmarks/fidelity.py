@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from autopeft import pareto
-from autopeft.forecast import Early
+from autopeft.rungs.forecast import Early
 from autopeft.training.loop import Protocol
 from autopeft.types import Direction
 from tests.benchmarks.contest import hypervolume

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from autopeft import about
-from autopeft.importance_comparison import rank_correlation
+from autopeft.scoring.comparison import rank_correlation
+from autopeft.study import about
 from autopeft.types import Backbone
 from tests.benchmarks.table import scores
 from tests.benchmarks.table.build import FOLDER, TASKS

@@ -25,7 +25,7 @@ import transformers
 from transformers import AutoModelForSequenceClassification
 
 from autopeft import catalog, checkpoint
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.training.cuda_memory import measure
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import Target

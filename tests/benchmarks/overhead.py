@@ -26,8 +26,8 @@ import torch
 import transformers
 
 from autopeft import catalog, checkpoint
-from autopeft.discovery import discover
 from autopeft.optimiser.designed import distributions
+from autopeft.sites.discovery import discover
 from autopeft.training.pack import Job, Pack
 from autopeft.types import Backbone, Configuration, Placement
 from tests import toy_problem

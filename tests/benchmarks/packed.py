@@ -33,7 +33,7 @@ import transformers
 
 from autopeft import catalog, checkpoint
 from autopeft.checkpoint import Checkpoint
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.training.batches import Split
 from autopeft.training.heap import keep_freed_memory
 from autopeft.training.pack import Job, Pack

@@ -31,7 +31,7 @@ from torch.profiler import ProfilerActivity, profile
 import autopeft
 from autopeft import catalog, checkpoint
 from autopeft.callbacks.pruning import cut
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.training.heap import keep_freed_memory
 from autopeft.training.masks import PackedMasks
 from autopeft.types import Configuration, Placement

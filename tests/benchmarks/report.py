@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from autopeft import catalog, report
-from autopeft.front_probability import annotated
+from autopeft.confirmation.front_probability import annotated
 from autopeft.types import Results
 from tests import results_fixture as fixture
 

@@ -13,9 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from autopeft import pareto, promotion, stopping
-from autopeft.forecast import Early
-from autopeft.promotion import Finished, Reached
+from autopeft import pareto
+from autopeft.rungs import promotion, stopping
+from autopeft.rungs.forecast import Early
+from autopeft.rungs.promotion import Finished, Reached
 from autopeft.types import Direction, Measured, Point
 
 

@@ -23,8 +23,9 @@ import peft
 import torch
 import transformers
 
-from autopeft import results, search
+from autopeft.search import search
 from autopeft.settings import Settings
+from autopeft.study import results
 from autopeft.workbench import Workbench, build
 
 BATCH = 16

@@ -14,8 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from autopeft import catalog, space_expansion, space_file
-from autopeft.space import Space
+from autopeft import catalog
+from autopeft.space import expansion
+from autopeft.space.space import Space
+from autopeft.space.spec import parse
 from autopeft.types import Backbone, Placement, Site, SiteKind
 
 FLOOR, RISE = 0.58, 0.21
@@ -84,11 +86,11 @@ class Surface:
 
     def __init__(self, name: str, seed: int = 0) -> None:
         shape = SHAPES[name]
-        spec = space_file.parse(shape.text.format(name=name), source=name)
+        spec = parse(shape.text.format(name=name), source=name)
         modules = catalog.modules.all()
         self.name = name
         self.backbone = backbone(shape.layers, shape.linears)
-        self.space: Space = space_expansion.expand(spec, self.backbone, modules)
+        self.space: Space = expansion.expand(spec, self.backbone, modules)
         slots = self.space.slots
         counts = [
             [modules[s.module].count(self.backbone.site(s.site), {s.size: n}) for n in (1, 2)]

@@ -32,9 +32,9 @@ import numpy as np
 import optuna
 
 from autopeft import catalog, pareto
-from autopeft.design import design
-from autopeft.seeding import seeds
-from autopeft.transfer import Lesson, warm_start
+from autopeft.search.design import design
+from autopeft.search.seeding import seeds
+from autopeft.search.transfer import Lesson, warm_start
 from autopeft.types import Direction, Measured, Point
 from tests.benchmarks.contest import Contest
 from tests.benchmarks.rivals import RIVALS, Rival, ours

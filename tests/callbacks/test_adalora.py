@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from autopeft.callbacks.adalora import AdaLora, Schedule, largest
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.types import Configuration, PeftModule, Placement
 from tests import as_lora, toy_task

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from autopeft import shipping
+from autopeft.adapters import shipping
 from autopeft.callbacks import bandit
 from autopeft.callbacks.das import Das
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.training.loop import Trained, train
 from autopeft.training.multiply_adds import MultiplyAdds

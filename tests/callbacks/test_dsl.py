@@ -9,7 +9,7 @@ import torch
 
 from autopeft.callbacks.dsl import Dsl
 from autopeft.callbacks.latecomers import NEVER
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.types import Configuration, Placement
 from tests import as_lora, toy_task

@@ -12,7 +12,7 @@ import torch
 from autopeft.callbacks.growth import Rounds, awarded, rank_of
 from autopeft.callbacks.increlora import IncreLora
 from autopeft.callbacks.triadapt import TriAdapt
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.types import Configuration, Placement
 from tests import as_lora, toy_task

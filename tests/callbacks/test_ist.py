@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from autopeft.callbacks.ist import Ist, PackedIst
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.training.loop import Trained, train
 from autopeft.types import Configuration, Placement

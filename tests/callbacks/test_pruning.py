@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autopeft.callbacks.pruning import PackedHeads, PackedNeurons, Pruning, cut, smallest
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.training.loop import Trained, train
 from autopeft.training.masks import PackedMasks, cuts

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from autopeft.callbacks.sparse import Choice, layers_of
-from autopeft.scoring import Scoring
+from autopeft.scoring.scoring import Scoring
 from autopeft.training.callback import Callback, Run
 from autopeft.training.loop import Trained, train
 from autopeft.types import Configuration, Placement

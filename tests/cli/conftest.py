@@ -10,9 +10,10 @@ from types import SimpleNamespace
 import pytest
 
 import autopeft
-from autopeft import cli, results
+from autopeft import cli
 from autopeft.progress import Progress
 from autopeft.settings import Settings
+from autopeft.study import results
 from autopeft.types import Results
 from tests import results_fixture
 

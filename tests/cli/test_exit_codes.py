@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from autopeft import results
 from autopeft.errors import (
     AutoPeftError,
     ExportError,
@@ -19,6 +18,7 @@ from autopeft.errors import (
     NothingFits,
     UsageError,
 )
+from autopeft.study import results
 from tests.cli.conftest import Run
 
 

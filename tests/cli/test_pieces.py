@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from autopeft import catalog, checkpoint, importance_comparison, workbench
+from autopeft import catalog, checkpoint, workbench
 from autopeft.cli import doctor
 from autopeft.cli.importance import share_table
 from autopeft.cli.listing import KINDS
 from autopeft.errors import MissingError
-from autopeft.importance_comparison import Compared
+from autopeft.scoring import comparison
+from autopeft.scoring.comparison import Compared
 from autopeft.types import Scores
 from tests import results_fixture
 from tests.cli.conftest import Run
@@ -157,7 +158,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {"fisher": compared("fisher", 1, 2), "spt": compared("spt", -1, 1)}
     monkeypatch.setattr(workbench, "build", lambda settings, note: bench)
     monkeypatch.setattr(
-        importance_comparison,
+        comparison,
         "compare",
         lambda bench, methods, seeds, note: [found[name] for name in methods],
     )

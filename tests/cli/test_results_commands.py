@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from autopeft import pareto, results
+from autopeft import pareto
+from autopeft.study import results
 from autopeft.types import Placement, Results
 from tests import results_fixture
 from tests.cli.conftest import Run

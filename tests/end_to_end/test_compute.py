@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autopeft import cli, search
+from autopeft import cli
+from autopeft.search import search
 from autopeft.types import Results
 from tests import tiny_bundle
 from tests.listener import Listener

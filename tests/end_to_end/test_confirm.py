@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from autopeft import cli, confirming, results, search
-from autopeft.confirmation_candidates import candidates, foremost
-from autopeft.confirming import FIRST_SEED, confirm
+from autopeft import cli
+from autopeft.confirmation import confirming
+from autopeft.confirmation.candidates import candidates, foremost
+from autopeft.confirmation.confirming import FIRST_SEED, confirm
 from autopeft.errors import Interrupted, NothingFits
-from autopeft.ledger import Ledger
-from autopeft.recommendation import confirmed
+from autopeft.search import search
+from autopeft.study import results
+from autopeft.study.ledger import Ledger
+from autopeft.study.recommendation import confirmed
 from tests import tiny_bundle
 from tests.listener import Listener
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from autopeft import exporting, results, search, weights
+from autopeft import weights
 from autopeft.describe import as_shipped, size_of
 from autopeft.errors import Interrupted
+from autopeft.export.trial import export
+from autopeft.search import search
+from autopeft.study import results
 from autopeft.types import Configuration, Results, TrialRecord
 from tests import tiny_bundle
 from tests.listener import Listener
@@ -84,7 +87,7 @@ def test_methods_compete_and_an_interruption_changes_nothing(tmp_path: Path) -> 
         assert mine.measurements.get("shipped") == theirs.measurements.get("shipped")
         assert mine.provenance.get("shipped") == theirs.provenance.get("shipped")
     chosen = moved(results.snapshot(path))[0]
-    exporting.export(path, str(chosen.number), "peft", tmp_path / "out")
+    export(path, str(chosen.number), "peft", tmp_path / "out")
     written = load_file(tmp_path / "out" / "adapter_model.safetensors")
     ranks = sorted(len(tensor) for name, tensor in written.items() if "lora_A" in name)
     assert ranks == sorted(size_of(p) for p in as_shipped(chosen).placements)

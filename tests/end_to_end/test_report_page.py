@@ -17,7 +17,7 @@ import yaml
 
 from autopeft import catalog, report
 from autopeft.cli.lora_config import python_text
-from autopeft.front_probability import annotated
+from autopeft.confirmation.front_probability import annotated
 from autopeft.types import Results
 from tests import results_fixture as fixture
 from tests.end_to_end.conftest import Opened, open_page

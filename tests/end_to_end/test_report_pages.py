@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from autopeft import catalog, report
-from autopeft.front_probability import annotated
+from autopeft.confirmation.front_probability import annotated
 from autopeft.types import Measured, Results, TrialRecord
 from tests import results_fixture as fixture
 from tests.end_to_end.conftest import Opened, open_page

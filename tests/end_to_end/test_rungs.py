@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from autopeft import promotion, results, search, weights
+from autopeft import weights
 from autopeft.errors import Interrupted
-from autopeft.promotion import Outlook
+from autopeft.rungs import promotion
+from autopeft.rungs.promotion import Outlook
+from autopeft.search import search
 from autopeft.settings import Settings
+from autopeft.study import results
 from autopeft.types import Measured, Results
 from tests import tiny_bundle
 from tests.listener import Listener

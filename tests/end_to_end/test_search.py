@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import torch
 
-from autopeft import results, search, weights
+from autopeft import weights
 from autopeft.errors import Interrupted, NothingFits, StudyError, UsageError
 from autopeft.evaluate import Evaluator
+from autopeft.search import search
+from autopeft.study import results
 from autopeft.training import loop
 from autopeft.training.pack import Pack
 from autopeft.types import Results
@@ -341,7 +343,7 @@ def test_data_that_changed_since_the_study_began(place: Path, tmp_path: Path) ->
 
 
 def test_two_processes_cannot_search_in_one_study(place: Path, whole: tuple[Path, Results]) -> None:
-    from autopeft import journal
+    from autopeft.study import journal
 
     with journal.locked(whole[0]), pytest.raises(StudyError, match="another process"):
         search.run(settings(place), whole[0], Listener())

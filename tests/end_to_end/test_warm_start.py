@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from autopeft import results, search
 from autopeft.errors import StudyError
-from autopeft.ledger import Ledger
+from autopeft.search import search
+from autopeft.study import results
+from autopeft.study.ledger import Ledger
 from tests import tiny_bundle
 from tests.listener import Listener
 

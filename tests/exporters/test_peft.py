@@ -15,8 +15,8 @@ from peft import PeftModel
 from transformers import AutoModelForSequenceClassification, BertForMaskedLM
 
 import autopeft
-from autopeft.bundle import Bundle
 from autopeft.errors import ExportError
+from autopeft.export.bundle import Bundle
 from autopeft.exporters import _check
 from autopeft.exporters.peft import EXPORTER
 from autopeft.training.pack import Job, Pack

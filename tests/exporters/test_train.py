@@ -19,8 +19,8 @@ import torch
 from safetensors.torch import load_file
 
 import autopeft
-from autopeft.bundle import Bundle
 from autopeft.errors import ExportError
+from autopeft.export.bundle import Bundle
 from autopeft.exporters import _check, _lora, _script
 from autopeft.exporters._script import SCORES, literal
 from autopeft.exporters.train import EXPORTER

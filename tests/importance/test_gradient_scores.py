@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from autopeft import catalog
-from autopeft.importance_comparison import rank_correlation
+from autopeft.scoring.comparison import rank_correlation
 from tests import toy_task
 
 

@@ -10,8 +10,8 @@ from torch import nn
 from transformers import AutoModelForSequenceClassification, BertConfig
 
 from autopeft import catalog
-from autopeft.discovery import discover
 from autopeft.errors import AutoPeftError, UsageError
+from autopeft.sites.discovery import discover
 from autopeft.types import Backbone, Placement, Scores
 
 METHOD = catalog.importance.load("spt")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autopeft import catalog
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.testing import ModuleContract
 from autopeft.types import Backbone
 from tests import tiny_models

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 import torch
 
-from autopeft import catalog, space_file
-from autopeft.discovery import discover
+from autopeft import catalog
 from autopeft.errors import SpaceError, UsageError
-from autopeft.space_expansion import expand
+from autopeft.sites.discovery import discover
+from autopeft.space.expansion import expand
+from autopeft.space.spec import parse
 from autopeft.training.pack import Job, Pack, entry_layer
 from autopeft.types import Backbone, Configuration, Placement
 from tests import tiny_models
 from tests.modules.contract import TinyModule
-from tests.test_discovery import FAMILIES, tiny
+from tests.sites.test_discovery import FAMILIES, tiny
 from tests.training.test_pack import batches, build, head_of, run
 
 MODULES = catalog.modules.all()
@@ -167,8 +168,8 @@ dimensions:
 def test_a_space_must_keep_them_apart() -> None:
     _, backbone = build("bert")
     apart = SPACE.format(lora=", when: {state: tuned}")
-    assert expand(space_file.parse(apart, source="s"), backbone, MODULES).slots
+    assert expand(parse(apart, source="s"), backbone, MODULES).slots
     for wrong in ("", ", when: {state: skipped}"):
-        spec = space_file.parse(SPACE.format(lora=wrong), source="s")
+        spec = parse(SPACE.format(lora=wrong), source="s")
         with pytest.raises(SpaceError, match="`skip` could leave out a layer that holds `lora`"):
             expand(spec, backbone, MODULES)

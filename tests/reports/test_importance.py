@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from autopeft import catalog, dimension_importance
+from autopeft import catalog
+from autopeft.study import dimension_importance
 from autopeft.types import Measured, TrialRecord, View
 from tests import results_fixture as fixture
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from autopeft import catalog, report, results
+from autopeft import catalog, report
 from autopeft.errors import UsageError
+from autopeft.study import results
 from autopeft.types import Measured, Results, TrialRecord
 from tests import results_fixture as fixture
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from autopeft import catalog
-from autopeft.design import project
-from autopeft.discovery import discover
-from autopeft.space_expansion import expand
+from autopeft.search.design import project
+from autopeft.sites.discovery import discover
+from autopeft.space.expansion import expand
 from autopeft.testing import SpaceContract
 from autopeft.types import Backbone, Configuration, Placement
 from tests import tiny_models

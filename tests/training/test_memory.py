@@ -12,8 +12,8 @@ import torch
 from transformers import RobertaConfig, RobertaForSequenceClassification
 
 from autopeft import catalog, checkpoint
-from autopeft.discovery import discover
 from autopeft.errors import UsageError
+from autopeft.sites.discovery import discover
 from autopeft.training.layer_recorder import Recorder
 from autopeft.training.memory import MemoryModel
 from autopeft.training.memory_target import Target

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from autopeft import catalog, checkpoint
-from autopeft.discovery import discover
 from autopeft.errors import MissingError
+from autopeft.sites.discovery import discover
 from autopeft.training.pack import Job, Pack
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.types import Backbone, Configuration, Placement

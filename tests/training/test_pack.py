@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autopeft import catalog
-from autopeft.discovery import discover
+from autopeft.sites.discovery import discover
 from autopeft.training.pack import Job, Pack, entry_layer
 from autopeft.training.packed_adamw import PackedAdamW
 from autopeft.types import Backbone, Configuration, Placement

@@ -23,13 +23,14 @@ from pathlib import Path
 
 import numpy as np
 
-from autopeft import about, catalog, digest, pareto, workbench
+from autopeft import catalog, digest, pareto, workbench
 from autopeft.optimiser.candidates import Candidate, Candidates
 from autopeft.optimiser.initial_design import spread
 from autopeft.optimiser.moves import Moves
 from autopeft.optimiser.problem import Problem
-from autopeft.problem import chosen_objectives, expanded, limits_of, problem_of
+from autopeft.search.problem import chosen_objectives, expanded, limits_of, problem_of
 from autopeft.settings import Settings
+from autopeft.study import about
 from autopeft.workbench import Workbench
 from tests.benchmarks.table.file import Row, Table, entries, read, write
 from tests.benchmarks.table.training import rows_of, scored_at_rungs

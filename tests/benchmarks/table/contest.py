@@ -17,14 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from autopeft import about, catalog
-from autopeft.design import design
+from autopeft import catalog
 from autopeft.optimiser.problem import Problem
-from autopeft.problem import DESIGN_METHODS
-from autopeft.space import Space
-from autopeft.space_expansion import expand
+from autopeft.scoring.worth import worth_of
+from autopeft.search.design import design
+from autopeft.search.problem import DESIGN_METHODS
+from autopeft.space.expansion import expand
+from autopeft.space.space import Space
+from autopeft.study import about
 from autopeft.types import Backbone, Point, Scores
-from autopeft.worth import worth_of
 from tests.benchmarks.contest import Contest, hypervolume
 from tests.benchmarks.elites import best_per_bucket
 from tests.benchmarks.table import scores

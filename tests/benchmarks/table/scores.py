@@ -13,7 +13,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from autopeft import catalog, importance_scores
+from autopeft import catalog
+from autopeft.scoring import site_scores
 from autopeft.types import Scores
 from tests.benchmarks.table.build import DATA, FOLDER, TASKS
 from tests.benchmarks.table.sites import SPACE, bench_of
@@ -23,14 +24,14 @@ def read(folder: Path, task: str) -> dict[str, Scores]:
     """Method -> scores of the linears; empty where none were stored."""
     path = _path(folder, task)
     stored = json.loads(path.read_text()) if path.exists() else {}
-    return {name: importance_scores.from_json(scores) for name, scores in stored.items()}
+    return {name: site_scores.from_json(scores) for name, scores in stored.items()}
 
 
 def write(folder: Path, task: str, found: Mapping[str, Scores]) -> None:
     """Store the scores of every method."""
     path = _path(folder, task)
     path.parent.mkdir(parents=True, exist_ok=True)
-    plain = {name: importance_scores.to_json(scores) for name, scores in found.items()}
+    plain = {name: site_scores.to_json(scores) for name, scores in found.items()}
     path.write_text(json.dumps(plain) + "\n")
 
 
@@ -53,7 +54,7 @@ def main() -> None:
         for method in options.method or catalog.importance.names():
             if method not in found:
                 started = time.process_time()
-                found[method] = importance_scores.score_sites(bench, method)
+                found[method] = site_scores.score_sites(bench, method)
                 write(options.folder, task, found)
                 print(f"{task} {method}: {time.process_time() - started:.0f} s CPU", flush=True)
 

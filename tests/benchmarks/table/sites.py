@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from autopeft import about, catalog, workbench
-from autopeft.problem import chosen_objectives, expanded, limits_of
+from autopeft import catalog, workbench
+from autopeft.search.problem import chosen_objectives, expanded, limits_of
 from autopeft.settings import Settings
+from autopeft.study import about
 from autopeft.types import Configuration, Placement
 from autopeft.workbench import Workbench
 from tests.benchmarks.table.build import DATA, FOLDER, OBJECTIVES, TASKS, anywhere

@@ -1,0 +1,1 @@
+"""A trial of a study, written for a target."""

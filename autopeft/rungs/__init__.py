@@ -1,0 +1,1 @@
+"""Multi-fidelity: trials trained from rung to rung, and which of them stop."""

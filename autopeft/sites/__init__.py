@@ -1,0 +1,1 @@
+"""A pretrained model as layers x sites: where adapters can go."""

@@ -1,0 +1,1 @@
+"""Search spaces: as written, as expanded for one backbone, and their points."""

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-import autopeft
 from autopeft import cli
+from autopeft import search as package
 from autopeft.progress import Progress
 from autopeft.settings import Settings
 from autopeft.study import results
@@ -92,7 +92,7 @@ def searching(here: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
             body(progress)
             return replace(results_fixture.make(), study=str(path))
 
-        monkeypatch.setattr(autopeft, "search", SimpleNamespace(run=run), raising=False)
+        monkeypatch.setattr(package, "search", SimpleNamespace(run=run), raising=False)
         return given
 
     return install

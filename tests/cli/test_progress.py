@@ -89,11 +89,11 @@ def test_durations_in_words(seconds: float, words: str) -> None:
 def test_the_first_line_comes_before_any_heavy_import(here: Path) -> None:
     source = """
 import sys, types
-import autopeft
+import autopeft.search
 def run(*given, **more):
     print(sorted({"torch", "optuna", "transformers", "pandas", "numpy"} & set(sys.modules)))
     raise SystemExit(0)
-autopeft.search = types.SimpleNamespace(run=run)
+autopeft.search.search = types.SimpleNamespace(run=run)
 from autopeft.cli import main
 main(["search", "--budget", "0.5%"])
 """

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import autopeft
+import autopeft.search
 from autopeft.errors import StudyError
 from autopeft.progress import Progress
 from autopeft.settings import Settings
@@ -87,7 +87,7 @@ def test_3_when_the_front_is_empty(searching: Install, run: Run) -> None:
         failed = (results_fixture.failed_trial(0),)
         empty = results_fixture.of_trials(failed)
         stub = SimpleNamespace(run=lambda *given, **more: empty)
-        autopeft.search = stub  # type: ignore[attr-defined]
+        autopeft.search.search = stub  # type: ignore[attr-defined]
 
     searching(nothing)
     run("search")

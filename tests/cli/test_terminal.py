@@ -16,8 +16,8 @@ from autopeft.cli import output
 
 SOURCE = """
 import sys, time, types
-import autopeft
-from autopeft import results
+import autopeft.search
+from autopeft.study import results
 from autopeft.cli import main
 from tests import results_fixture
 made = results_fixture.make()
@@ -31,7 +31,7 @@ def run(settings, path, progress, *, command):
         progress.trials(number + 1, 3)
     time.sleep(0.3)
     return made
-autopeft.search = types.SimpleNamespace(run=run)
+autopeft.search.search = types.SimpleNamespace(run=run)
 sys.exit(main(sys.argv[1:]))
 """
 ROOT = Path(__file__).parents[2]

@@ -16,11 +16,10 @@ from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.history import History, read
 from autopeft.optimiser.initial_design import random_feasible
 from autopeft.optimiser.problem import Problem
+from autopeft.optimiser.repair import repaired
 from autopeft.space.space import Dimension, Space
 from autopeft.types import Point, Value
 
-PROPOSALS = 20
-"""How often an inner sampler is asked before chance takes over."""
 LONG = 20
 """A list of more numbers than this is shown to samplers as a range."""
 
@@ -150,16 +149,21 @@ class DesignedSampler(BaseSampler):
         open_space = {name: d for name, d in self._space.items() if not d.single()}
         if inner is None or not open_space:
             return None
-        for _ in range(PROPOSALS):
-            values = inner.sample_relative(study, trial, open_space)
-            if not values:
-                return None
-            for name in sorted(open_space.keys() - values.keys()):
-                values[name] = inner.sample_independent(study, trial, name, open_space[name])
-            point = self._usable(self._snapped(values), history)
-            if point is not None:
-                return point
-        return None
+        values = inner.sample_relative(study, trial, open_space)
+        if not values:
+            return None
+        for name in sorted(open_space.keys() - values.keys()):
+            values[name] = inner.sample_independent(study, trial, name, open_space[name])
+        proposal = self._snapped(values)
+        return self._usable(proposal, history) or self._repaired(proposal, history)
+
+    def _repaired(self, point: Point, history: History) -> Point | None:
+        """A point near an unusable one. Asked again, a model would insist on the same."""
+        import numpy as np
+
+        rng = np.random.default_rng(self._seed)
+        near = repaired(self._candidates, point, rng, history.seen)
+        return None if near is None else self._candidates.canonical(near).point
 
     def _usable(self, point: Point, history: History) -> Point | None:
         """The canonical form of a point that is feasible and not tried yet."""

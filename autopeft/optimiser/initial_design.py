@@ -86,7 +86,7 @@ def draw(candidates: Candidates, count: int, rng: np.random.Generator) -> list[C
         for row in np.flatnonzero(rng.random(count) < CUT):
             points[row] = moves.cut_below(points[row], rng)
     found: dict[Identity, Candidate] = {}
-    for candidate in _shrunk(candidates, points, rng):
+    for candidate in shrunk(candidates, points, rng):
         found.setdefault(candidate.identity, candidate)
     return list(found.values())
 
@@ -110,9 +110,7 @@ def _sparse(grid: Grid, count: int, rng: np.random.Generator) -> Points:
     return points
 
 
-def _shrunk(
-    candidates: Candidates, points: Points, rng: np.random.Generator
-) -> Iterator[Candidate]:
+def shrunk(candidates: Candidates, points: Points, rng: np.random.Generator) -> Iterator[Candidate]:
     """The candidates at the points, or at smaller ones where a point is over a limit."""
     grid = candidates.grid
     for _ in range(SHRINKS + 1):

@@ -1,7 +1,7 @@
 """The samplers that compete, each as a function of the problem and a seed.
 
 All of them go through `DesignedSampler`, so that none is charged for an infeasible suggestion or
-for one that was tried before: it is asked again, up to twenty times, before chance takes over.
+for one that was tried before: a point near it is tried instead.
 """
 
 from __future__ import annotations

@@ -75,23 +75,21 @@ def test_design_points_that_are_known_or_over_a_limit_are_skipped():
     assert suggested(problem, study=study)[0] == point(1, 1e-3)
 
 
-def test_an_infeasible_proposal_is_asked_again_and_then_replaced():
-    empty = {"lora.rank": 0, "learning_rate": 1e-3}
-    inner = Scripted(empty, empty, {"lora.rank": 2, "learning_rate": 1e-3})
-    assert suggested(toy_problem.problem(TINY), inner) == (point(2, 1e-3), "model")
-    stubborn = Scripted(empty)
-    found, origin = suggested(toy_problem.problem(TINY), stubborn)
-    assert (stubborn.asked, origin) == (20, "random")
+def test_an_infeasible_proposal_is_repaired_without_asking_again():
+    inner = Scripted({"lora.rank": 0, "learning_rate": 1e-3})
+    found, origin = suggested(toy_problem.problem(TINY), inner)
+    assert (inner.asked, origin) == (1, "model")
     assert toy_problem.size(TINY.decode(found)) > 0
 
 
-def test_a_known_proposal_is_replaced():
+def test_a_known_proposal_is_repaired():
     inner = Scripted({"lora.rank": 2, "learning_rate": 1e-3})
     problem = toy_problem.problem(TINY)
     study = optuna.create_study(directions=list(problem.directions))
     first, second = (suggested(problem, inner, study) for _ in range(2))
     assert first == (point(2, 1e-3), "model")
     assert second[0] != first[0]
+    assert second[1] == "model"
 
 
 def test_what_a_sampler_leaves_out_is_sampled_alone():

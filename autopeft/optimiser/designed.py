@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
@@ -139,8 +140,6 @@ class DesignedSampler(BaseSampler):
         if proposed is not None:
             self.expected_gain = getattr(self._inner, "expected_gain", None)
             return proposed
-        import numpy as np
-
         self.origin = "random"
         return random_feasible(self._candidates, np.random.default_rng(self._seed), history.seen)
 
@@ -159,8 +158,6 @@ class DesignedSampler(BaseSampler):
 
     def _repaired(self, point: Point, history: History) -> Point | None:
         """A point near an unusable one. Asked again, a model would insist on the same."""
-        import numpy as np
-
         rng = np.random.default_rng(self._seed)
         near = repaired(self._candidates, point, rng, history.seen)
         return None if near is None else self._candidates.canonical(near).point

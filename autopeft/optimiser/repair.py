@@ -1,4 +1,4 @@
-"""The nearest point that can be tried, for one that is empty, over a limit or known."""
+"""A point nearby that can be tried, for one that is empty, over a limit or known."""
 
 from __future__ import annotations
 

@@ -9,8 +9,7 @@ counts is the share of the true front's hypervolume that the true (noiseless) va
 tried so far reach after a quarter, a half and all of the trials; how many trials reach what random
 and what the best other sampler reach in all; and the CPU seconds per suggestion after the design.
 Costs are told in orders of magnitude, as the hypervolume counts them: Gaussian processes on costs
-do better so.
-Searches that the output file already holds are not run again.
+do better so. Searches that the output file already holds are not run again.
 """
 
 from __future__ import annotations

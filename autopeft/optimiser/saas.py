@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-WARM_UP, SAMPLES, THINNING = 128, 128, 8
-"""Steps of NUTS: a quarter of the published 512 warm-up steps, and 16 samples kept."""
-DEPTH = 6
+WARM_UP, SAMPLES, THINNING, DEPTH = 128, 64, 4, 6
+"""Steps of NUTS as in AutoPEFT's release: 16 samples are kept."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def fit(data: Data) -> Mixture | None:
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         try:
-            model = _sampled(rows, values)
+            model = sampled(rows, values)
         except RuntimeError:
             return None
     with torch.no_grad():
@@ -83,8 +82,16 @@ def fit(data: Data) -> Mixture | None:
     return mixture if bool((mean + deviation).isfinite().all()) else None
 
 
-def _sampled(rows: Tensor, values: Tensor) -> Any:
-    """BoTorch's model after NUTS."""
+def sampled(rows: Tensor, values: Tensor) -> Any:
+    """BoTorch's model after NUTS.
+
+    Args:
+        rows: inputs in the unit cube, n x d, float64.
+        values: standardised outputs, n, float64.
+
+    Raises:
+        RuntimeError: sampling failed.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from botorch.fit import fit_fully_bayesian_model_nuts

@@ -15,6 +15,7 @@ from optuna.samplers import BaseSampler
 from autopeft import catalog
 from autopeft.optimiser.designed import DesignedSampler
 from autopeft.optimiser.problem import Problem
+from tests.benchmarks.autopeft_recipe import AutoPeftRecipe
 
 Rival = Callable[[Problem, int], BaseSampler]
 
@@ -27,6 +28,11 @@ def ours(problem: Problem, seed: int) -> BaseSampler:
 def saas(problem: Problem, seed: int) -> BaseSampler:
     """The same with SAAS by NUTS."""
     return catalog.samplers.load("saas").build(problem, seed)
+
+
+def recipe(problem: Problem, seed: int) -> BaseSampler:
+    """AutoPEFT's published search."""
+    return DesignedSampler(problem, seed, inner=AutoPeftRecipe(problem, seed))
 
 
 def stratified(problem: Problem, seed: int) -> BaseSampler:
@@ -68,6 +74,7 @@ def botorch(problem: Problem, seed: int) -> BaseSampler:
 RIVALS: Mapping[str, Rival] = {
     "ours": ours,
     "saas": saas,
+    "recipe": recipe,
     "stratified": stratified,
     "random": uniform,
     "nsga2": nsga2,

@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     options.problem = options.problem or list(contests.DEFAULT)
-    quick = [name for name in RIVALS if name != "saas"]
+    quick = [name for name in RIVALS if name not in ("saas", "recipe")]
     options.sampler = options.sampler or [*quick, *(f"{name}{DESIGNED}" for name in quick)]
     found = stored(options)
     for entry in compete(options, tuple(found)):

@@ -6,6 +6,7 @@ the mean and the deviation.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 
 WARM_UP, SAMPLES, THINNING, DEPTH = 128, 64, 4, 6
 """Steps of NUTS as in AutoPEFT's release: 16 samples are kept."""
+
+COMPILED = 32
+"""Fits after which JAX forgets what it compiled.
+
+It compiles anew for each, in about a thousand memory maps; Linux allows a process 65,530.
+"""
+_fits = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,7 @@ def sampled(rows: Tensor, values: Tensor) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        import jax
         from botorch.fit import fit_fully_bayesian_model_nuts
         from botorch.models.fully_bayesian import SaasFullyBayesianSingleTaskGP
 
@@ -107,6 +116,8 @@ def sampled(rows: Tensor, values: Tensor) -> Any:
             disable_progbar=True,
             seed=0,
         )
+    if next(_fits) % COMPILED == 0:
+        jax.clear_caches()
     return model
 
 

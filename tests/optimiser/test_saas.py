@@ -1,6 +1,7 @@
 """The mixture that SAAS by NUTS gives, and the refusal where its extra is not installed."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from autopeft.optimiser.surrogate import condition
 
 ROWS = ((0.0, 0.1), (0.5, 0.9), (1.0, 0.4))
 DATA = Data(ROWS, (0.1, 0.5, 0.3), (0.0,) * 3)
+MAPS = Path("/proc/self/maps")
 ELSEWHERE = np.array([(0.2, 0.2), (0.9, 0.8)])
 
 
@@ -63,3 +65,16 @@ def test_samples_are_processes_that_predict_the_data(monkeypatch):
     mean, deviation = found.mean_and_deviation(np.array(ROWS))
     assert bool((deviation > 0).all())
     assert float(mean[1]) > float(mean[0])
+
+
+@pytest.mark.skipif(find_spec("numpyro") is None, reason="the extra `nuts` is not installed")
+@pytest.mark.skipif(not MAPS.exists(), reason="memory maps are counted on Linux only")
+def test_compiled_fits_do_not_pile_up_until_the_process_has_no_maps_left(monkeypatch):
+    for name, value in {"WARM_UP": 4, "SAMPLES": 4, "COMPILED": 1}.items():
+        monkeypatch.setattr(saas, name, value)
+    counts = []
+    for size in (8, 9, 10):
+        rows = torch.rand(size, 2, generator=torch.manual_seed(size)).double()
+        saas.sampled(rows, rows.sum(dim=1))
+        counts.append(len(MAPS.read_text().splitlines()))
+    assert counts[-1] < counts[0] + 200

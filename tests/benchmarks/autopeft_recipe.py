@@ -2,8 +2,9 @@
 
 One SAAS process by NUTS per objective, the cost included; ranks through a Gaussian copula; the log
 of noisy expected hypervolume improvement; local search by exchanges from the front. It is what the
-release means to do: there the point that is returned is the one before the local search. Needs
-jax and numpyro (extra `nuts`).
+release means to do: there the point that is returned is the one before the local search, and the
+reference point is the same for every task instead of the worst seen. Needs jax and numpyro (extra
+`nuts`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from scipy.stats import norm, rankdata
@@ -23,10 +23,10 @@ from scipy.stats import norm, rankdata
 from autopeft import pareto
 from autopeft.optimiser import saas
 from autopeft.optimiser.candidates import Candidates, candidates_of
-from autopeft.optimiser.designed import distributions
+from autopeft.optimiser.gp import LEAST_OBSERVATIONS, GpSampler
 from autopeft.optimiser.history import History, read
+from autopeft.optimiser.local_search import Score
 from autopeft.optimiser.moves import Moves
-from autopeft.optimiser.problem import Problem
 from autopeft.optimiser.surrogate import one_thread
 from autopeft.types import Point
 
@@ -38,43 +38,21 @@ CLIP = 1e-4
 EVALUATIONS, RESTARTS = 2_000, 10
 DRAWS = 16
 """Draws from every sample of NUTS, 256 in all."""
-LEAST_OBSERVATIONS = 4
 
 Numbers = tuple[tuple[float, ...], ...]
 
 
-class AutoPeftRecipe(BaseSampler):
+class AutoPeftRecipe(GpSampler):
     """Suggests one point; trials that run are pending, as those of a greedy batch are."""
-
-    def __init__(self, problem: Problem, seed: int) -> None:
-        self._problem = problem
-        self._seed = seed
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """The whole space."""
-        return distributions(self._problem.space)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Values of every dimension, or nothing where there is too little to model."""
-        candidates = candidates_of(self._problem)
-        history = read(study, candidates, before=trial.number)
+        history = read(study, candidates_of(self._problem), before=trial.number)
         with one_thread():
-            point = suggest(candidates, history, self._seed)
+            point = suggest(candidates_of(self._problem), history, self._seed)
         return {} if point is None else self._problem.space.values(point)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Never possible. Raises ValueError."""
-        raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
 
 
 def suggest(candidates: Candidates, history: History, seed: int) -> Point | None:
@@ -112,7 +90,7 @@ def copula(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def local_search(
     candidates: Candidates,
     front: Sequence[Point],
-    score: Any,
+    score: Score,
     history: History,
     rng: np.random.Generator,
 ) -> Point | None:

@@ -6,7 +6,6 @@ the mean and the deviation.
 
 from __future__ import annotations
 
-import itertools
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
 
 WARM_UP, SAMPLES, THINNING, DEPTH = 128, 64, 4, 6
 """Steps of NUTS as in AutoPEFT's release: 16 samples are kept."""
-
-COMPILED = 32
-"""Fits after which JAX forgets what it compiled.
-
-It compiles anew for each, in about a thousand memory maps; Linux allows a process 65,530.
-"""
-_fits = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -102,23 +94,16 @@ def sampled(rows: Tensor, values: Tensor) -> Any:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import jax
-        from botorch.fit import fit_fully_bayesian_model_nuts
         from botorch.models.fully_bayesian import SaasFullyBayesianSingleTaskGP
 
+        from autopeft.optimiser import nuts
+
         model = SaasFullyBayesianSingleTaskGP(rows, values[:, None])
-        fit_fully_bayesian_model_nuts(
-            model,
-            max_tree_depth=DEPTH,
-            warmup_steps=WARM_UP,
-            num_samples=SAMPLES,
-            thinning=THINNING,
-            disable_progbar=True,
-            seed=0,
+        drawn = model.pyro_model.postprocess_mcmc_samples(
+            nuts.draw(rows.numpy(), values.numpy(), warm_up=WARM_UP, samples=SAMPLES, depth=DEPTH)
         )
-    if next(_fits) % COMPILED == 0:
-        jax.clear_caches()
-    return model
+        model.load_mcmc_samples({name: value[::THINNING] for name, value in drawn.items()})
+    return model.eval()
 
 
 def _samples(model: Any) -> list[tuple[Kernel, float, float]]:

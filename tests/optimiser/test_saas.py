@@ -69,12 +69,56 @@ def test_samples_are_processes_that_predict_the_data(monkeypatch):
 
 @pytest.mark.skipif(find_spec("numpyro") is None, reason="the extra `nuts` is not installed")
 @pytest.mark.skipif(not MAPS.exists(), reason="memory maps are counted on Linux only")
-def test_compiled_fits_do_not_pile_up_until_the_process_has_no_maps_left(monkeypatch):
-    for name, value in {"WARM_UP": 4, "SAMPLES": 4, "COMPILED": 1}.items():
-        monkeypatch.setattr(saas, name, value)
+def test_fits_do_not_pile_up_until_the_process_has_no_maps_left(monkeypatch):
+    for name in ("WARM_UP", "SAMPLES"):
+        monkeypatch.setattr(saas, name, 4)
     counts = []
     for size in (8, 9, 10):
         rows = torch.rand(size, 2, generator=torch.manual_seed(size)).double()
         saas.sampled(rows, rows.sum(dim=1))
         counts.append(len(MAPS.read_text().splitlines()))
     assert counts[-1] < counts[0] + 200
+
+
+@pytest.mark.skipif(find_spec("numpyro") is None, reason="the extra `nuts` is not installed")
+def test_padding_leaves_the_density_of_the_hyperparameters_as_it_is():
+    import jax.numpy as jnp
+    from botorch.models.fully_bayesian import SaasPyroModel
+    from numpyro.infer.util import log_density
+
+    from autopeft.optimiser import nuts
+
+    rows = torch.rand(12, 2, generator=torch.manual_seed(0)).double()
+    values = rows.sum(dim=1, keepdim=True)
+    plain = SaasPyroModel()
+    plain.set_inputs(rows, values)
+    padded = nuts.PaddedSaas(*nuts.padded(rows.numpy(), values[:, 0].numpy()))
+
+    def change(model):
+        low, high = (
+            log_density(
+                model.sample,
+                (),
+                {},
+                {
+                    "outputscale": jnp.array(scale),
+                    "mean": jnp.array(0.3),
+                    "noise": jnp.array(0.1),
+                    "kernel_tausq": jnp.array(0.5),
+                    "_kernel_inv_length_sq": jnp.array([0.7, scale]),
+                },
+            )[0]
+            for scale in (0.5, 2.0)
+        )
+        return float(high - low)
+
+    assert change(padded) == pytest.approx(change(plain), rel=1e-4)
+    assert abs(change(plain)) > 0.1
+
+
+@pytest.mark.skipif(find_spec("numpyro") is None, reason="the extra `nuts` is not installed")
+def test_samples_that_are_not_finite_are_no_fit(monkeypatch):
+    from autopeft.optimiser import nuts
+
+    monkeypatch.setattr(nuts, "_compiled", lambda *_, **__: {"mean": np.array([np.nan])})
+    assert saas.fit(Data(ROWS * 4, DATA.values * 4, (0.0,) * 12)) is None

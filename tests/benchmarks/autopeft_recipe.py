@@ -130,13 +130,14 @@ def _cube(candidates: Candidates, points: Sequence[Point]) -> NDArray[np.float64
 def _model(rows: Numbers, scores: Numbers) -> Any:
     """BoTorch's model of all objectives after NUTS."""
     import torch
-    from botorch.models import ModelListGP
+
+    from tests.benchmarks.one_more_point import OneMorePoint
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         inputs = torch.tensor(rows, dtype=torch.float64)
         outputs = torch.tensor(scores, dtype=torch.float64)
-        return ModelListGP(*(saas.sampled(inputs, column) for column in outputs.T))
+        return OneMorePoint(*(saas.sampled(inputs, column) for column in outputs.T))
 
 
 def _acquisition(rows: Numbers, scores: Numbers, pending: Numbers) -> Any:

@@ -4,13 +4,14 @@ A Matérn kernel with one length scale per dimension and a prior on them that gr
 dimension, fitted by maximum a posteriori. Columns of the whole configuration, its size and its
 learning rate, have short ones: that predicts real trainings better. An importance score may be
 given as one more column; it is used only while it predicts left-out trials better. Runs that came
-out far below what all others predict for them are trusted less. Everything is dense: at a few
-hundred trials one step of a fit takes milliseconds.
+out far below what all others predict for them are trusted less; values that differ by chance only
+are not modelled. Everything is dense: at a few hundred trials one step of a fit takes milliseconds.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,8 +33,11 @@ GROWTH = 1.08
 """Hyperparameters are fitted again each time the finished trials have grown by this factor."""
 OUTLYING = 4.0
 """Deviations below its leave-one-out prediction at which a run counts as failed in part."""
+ALIKE = 1.5
+"""Values whose spread is within so many of their errors may differ by chance only."""
 EARNED = 1.0
-"""Nats of leave-one-out prediction by which the score's column must be better to be used."""
+"""Nats of leave-one-out prediction by which the score's column must be better to be used, and any
+process of values that may differ by chance."""
 
 
 class Surrogate(Protocol):
@@ -121,7 +125,7 @@ def one_thread() -> Iterator[None]:
 
 @lru_cache(maxsize=4)
 def fit(data: Data) -> Posterior | None:
-    """The process fitted to the data, or None when no fit succeeds.
+    """The process fitted to the data, or None when no fit succeeds or nothing is there to fit.
 
     A pure function of its argument. Hyperparameters come from the first trials only, as many as
     there were at the last refit, so that most suggestions need none.
@@ -129,8 +133,11 @@ def fit(data: Data) -> Posterior | None:
     import torch
 
     with one_thread(), torch.no_grad():
-        fitted = _chosen(data.first(last_refit(len(data.values))))
-        return None if fitted is None else _robust(condition(data, fitted), data)
+        known = data.first(last_refit(len(data.values)))
+        fitted = _chosen(known)
+        if fitted is None or _by_chance(known.values, fitted):
+            return None
+        return _robust(condition(data, fitted), data)
 
 
 def condition(data: Data, fitted: Hyperparameters) -> Posterior:
@@ -153,6 +160,19 @@ def _chosen(data: Data) -> Hyperparameters | None:
     if plain is None or scored is None:
         return plain or scored
     return scored if scored.left_out > plain.left_out + EARNED else plain
+
+
+def _by_chance(values: Sequence[float], fitted: Hyperparameters) -> bool:
+    """Whether values differ hardly more than their errors, and not as the process predicts.
+
+    So it is where every trial so far has learnt nothing. A process would see a slope in the noise
+    and follow it, to where nothing is learnt either.
+    """
+    spread, count = statistics.pstdev(values), len(values)
+    if spread == 0:
+        return fitted.error > 0
+    mean_alone = -0.5 * count * (count / (count - 1) + math.log(count / (count - 1)))
+    return spread < ALIKE * fitted.error and fitted.left_out <= mean_alone + EARNED
 
 
 def _robust(posterior: Posterior, data: Data) -> Posterior | None:

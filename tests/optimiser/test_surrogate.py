@@ -124,6 +124,33 @@ def test_when_nothing_fits_there_is_no_process(monkeypatch):
     assert surrogate.fit(data(14)) is None
 
 
+def differing(seed, *, signal, noise, count=20):
+    """Values around 0.58 with a standard error of 0.01, as of trainings that hardly learn."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.rand(count, 4, generator=generator, dtype=torch.float64)
+    chance = torch.randn(count, generator=generator, dtype=torch.float64)
+    shape = (truth(rows) - truth(rows).mean()) / truth(rows).std()
+    values = 0.58 + noise * chance + signal * shape
+    return Data(tuple(map(tuple, rows.tolist())), tuple(values.tolist()), (0.01,) * count, short=2)
+
+
+def test_chance_alone_is_mostly_not_modelled_but_a_weak_signal_is():
+    chance = [surrogate.fit(differing(seed, signal=0.0, noise=0.01)) for seed in range(12)]
+    weak = [surrogate.fit(differing(seed, signal=0.01, noise=0.01)) for seed in range(12)]
+    assert chance.count(None) >= 5
+    assert weak.count(None) <= 2
+
+
+def test_what_differs_less_than_its_errors_is_modelled_where_that_predicts_it():
+    found = [surrogate.fit(differing(seed, signal=0.008, noise=0.004)) for seed in range(6)]
+    assert None not in found
+
+
+def test_equal_values_with_known_errors_are_nothing_to_model():
+    for count in (1, 2, 9):
+        assert surrogate.fit(Data(data(count).rows, (0.7,) * count, (0.01,) * count)) is None
+
+
 def test_equal_values_are_predicted_as_they_are():
     rows = data(9).rows
     found = surrogate.fit(Data(rows, (0.7,) * 9, (0.0,) * 9))

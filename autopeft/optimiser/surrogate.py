@@ -35,6 +35,8 @@ OUTLYING = 4.0
 """Deviations below its leave-one-out prediction at which a run counts as failed in part."""
 ALIKE = 1.5
 """Values whose spread is within so many of their errors may differ by chance only."""
+TELLING = 8
+"""Values of which it can be told; before, a process is tried."""
 EARNED = 1.0
 """Nats of leave-one-out prediction by which the score's column must be better to be used, and any
 process of values that may differ by chance."""
@@ -169,10 +171,10 @@ def _by_chance(values: Sequence[float], fitted: Hyperparameters) -> bool:
     and follow it, to where nothing is learnt either.
     """
     spread, count = statistics.pstdev(values), len(values)
-    if spread == 0:
-        return fitted.error > 0
+    if count < TELLING or spread >= ALIKE * fitted.error:
+        return False
     mean_alone = -0.5 * count * (count / (count - 1) + math.log(count / (count - 1)))
-    return spread < ALIKE * fitted.error and fitted.left_out <= mean_alone + EARNED
+    return spread == 0 or fitted.left_out <= mean_alone + EARNED
 
 
 def _robust(posterior: Posterior, data: Data) -> Posterior | None:

@@ -13,6 +13,7 @@ from botorch.models import ModelListGP
 from botorch.models.fully_bayesian import SaasFullyBayesianSingleTaskGP
 from botorch.posteriors.fully_bayesian import GaussianMixturePosterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from linear_operator import to_linear_operator
 from torch import Tensor
 from torch.linalg import cholesky, solve_triangular
 
@@ -59,9 +60,8 @@ class _Same:
         covariance[..., :p, p] = covariance[..., p, :p] = between.permute(2, 0, 1)
         covariance[..., p, p] = variances.T
         shared = self._mean_at(self._at_points).expand(b, -1, -1)
-        return MultivariateNormal(
-            torch.cat([shared, self._mean_at(at_others).T[..., None]], dim=-1), covariance
-        )
+        means = torch.cat([shared, self._mean_at(at_others).T[..., None]], dim=-1)
+        return MultivariateNormal(means, to_linear_operator(covariance))
 
     def _between(self, ones: Tensor, others: Tensor) -> Tensor:
         found: Tensor = self._kernel(ones, others).to_dense()

@@ -52,7 +52,9 @@ class GpSampler(BaseSampler):
     `DesignedSampler` around it then draws at random.
     """
 
-    def __init__(self, problem: Problem, seed: int, *, fit: Fit = surrogate.fit) -> None:
+    def __init__(
+        self, problem: Problem, seed: int, *, fit: Fit = surrogate.fit_unless_chance
+    ) -> None:
         self._problem = problem
         self._seed = seed
         self._fit = fit
@@ -98,7 +100,7 @@ class Suggestion:
 
 
 def suggest(
-    candidates: Candidates, history: History, seed: int, *, fit: Fit = surrogate.fit
+    candidates: Candidates, history: History, seed: int, *, fit: Fit = surrogate.fit_unless_chance
 ) -> Suggestion | None:
     """The most promising point that is not tried yet, or None when there is nothing to model."""
     with surrogate.one_thread():
@@ -142,7 +144,9 @@ class Belief:
         return scores
 
 
-def believe(candidates: Candidates, history: History, fit: Fit = surrogate.fit) -> Belief | None:
+def believe(
+    candidates: Candidates, history: History, fit: Fit = surrogate.fit_unless_chance
+) -> Belief | None:
     """What the history tells, or None when there is too little to model or no fit succeeds."""
     problem = candidates.problem
     inside = [o for o in history.completed if o.point is not None]

@@ -4,8 +4,8 @@ A Matérn kernel with one length scale per dimension and a prior on them that gr
 dimension, fitted by maximum a posteriori. Columns of the whole configuration, its size and its
 learning rate, have short ones: that predicts real trainings better. An importance score may be
 given as one more column; it is used only while it predicts left-out trials better. Runs that came
-out far below what all others predict for them are trusted less; values that differ by chance only
-are not modelled. Everything is dense: at a few hundred trials one step of a fit takes milliseconds.
+out far below what all others predict for them are trusted less. Everything is dense: at a few
+hundred trials one step of a fit takes milliseconds.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def one_thread() -> Iterator[None]:
 
 @lru_cache(maxsize=4)
 def fit(data: Data) -> Posterior | None:
-    """The process fitted to the data, or None when no fit succeeds or nothing is there to fit.
+    """The process fitted to the data, or None when no fit succeeds.
 
     A pure function of its argument. Hyperparameters come from the first trials only, as many as
     there were at the last refit, so that most suggestions need none.
@@ -135,11 +135,19 @@ def fit(data: Data) -> Posterior | None:
     import torch
 
     with one_thread(), torch.no_grad():
-        known = data.first(last_refit(len(data.values)))
-        fitted = _chosen(known)
-        if fitted is None or _by_chance(known.values, fitted):
-            return None
-        return _robust(condition(data, fitted), data)
+        fitted = _chosen(data.first(last_refit(len(data.values))))
+        return None if fitted is None else _robust(condition(data, fitted), data)
+
+
+def fit_unless_chance(data: Data) -> Posterior | None:
+    """The same, and None also where values differ by chance only.
+
+    So it is while no trial has learnt anything. A process would see a slope in the noise and follow
+    it, to where nothing is learnt either.
+    """
+    found = fit(data)
+    by_chance = found is not None and _by_chance(data.values[: found.fitted.count], found.fitted)
+    return None if by_chance else found
 
 
 def condition(data: Data, fitted: Hyperparameters) -> Posterior:
@@ -165,11 +173,7 @@ def _chosen(data: Data) -> Hyperparameters | None:
 
 
 def _by_chance(values: Sequence[float], fitted: Hyperparameters) -> bool:
-    """Whether values differ hardly more than their errors, and not as the process predicts.
-
-    So it is where every trial so far has learnt nothing. A process would see a slope in the noise
-    and follow it, to where nothing is learnt either.
-    """
+    """Whether values differ hardly more than their errors, and not as the process predicts."""
     spread, count = statistics.pstdev(values), len(values)
     if count < TELLING or spread >= ALIKE * fitted.error:
         return False

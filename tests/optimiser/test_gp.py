@@ -71,6 +71,18 @@ def test_a_failed_fit_proposes_nothing(started, monkeypatch):
     assert gp.suggest(candidates_of(problem), known, 0, fit=lambda data: None) is None
 
 
+def test_trials_that_all_learnt_nothing_propose_nothing(started):
+    problem, known = started
+    equal = []
+    for trial in known.completed:
+        values, errors = list(trial.values), list(trial.errors)
+        values[problem.modelled], errors[problem.modelled] = 0.5, 0.02
+        equal.append(dataclasses.replace(trial, values=tuple(values), errors=tuple(errors)))
+    dead = dataclasses.replace(known, completed=tuple(equal))
+    assert suggest(problem, dead, 0) is None
+    assert suggest(problem, known, 0) is not None
+
+
 def test_the_model_beats_chance():
     problem = designed(8)
     model = fronts("gp", problem, 20, 0)

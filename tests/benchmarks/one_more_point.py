@@ -1,7 +1,7 @@
 """Posteriors of SAAS processes at the same points and one more, of many one after the other.
 
 The noisy expected hypervolume improvement asks for nothing else. BoTorch computes the covariance
-of the same points anew for every candidate (its own TODO), which took nine tenths of the time.
+of the same points anew for every candidate (its own TODO), which took most of the time.
 """
 
 from __future__ import annotations

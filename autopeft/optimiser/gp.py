@@ -48,8 +48,8 @@ EVALUATIONS = 1_200
 class GpSampler(BaseSampler):
     """Suggests the point with the largest expected hypervolume improvement.
 
-    It proposes nothing (an empty dict) when there is too little to model, no fit succeeds or no trial
-    has learnt anything yet; the `DesignedSampler` around it then draws at random.
+    It proposes nothing (an empty dict) when there is too little to model, no fit succeeds or no
+    trial has learnt anything yet; the `DesignedSampler` around it then draws at random.
     """
 
     def __init__(

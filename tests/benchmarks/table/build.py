@@ -1,8 +1,8 @@
 """Build a table of real trainings: one Parquet file per task.
 
     python -m tests.benchmarks.table.build --minutes 60 [--task sst2] [--space mixed]
-        [--configurations 300] [--seeds 2] [--front-seeds 3] [--budget 1.0] [--steps 0]
-        [--folder FOLDER]
+        [--configurations 300] [--seeds 2] [--front-seeds 3] [--budget 1.0] [--steps 60]
+        [--length 0] [--pack 8] [--folder FOLDER]
 
 The same command goes on where the last one stopped: what is in the file is not trained again. Half
 of the configurations of a space are spread over the budget, the other half are neighbours of the
@@ -19,6 +19,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,6 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 TASKS = ("trec", "banking77", "sst2")
 SPACES = ("autopeft", "lora", "mixed")
 OBJECTIVES = ("accuracy", "trainable_parameters", "peak_memory")
-PACK = 8
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Builder:
     """Of every configuration."""
     front_seeds: tuple[int, ...]
     """Of every configuration on the front."""
+    pack: int
+    """How many configurations are trained at once."""
 
     def missing(self, table: Table) -> list[tuple[Candidate, int]]:
         """The next pack: (configuration, seed) pairs that the table lacks, empty when full."""
@@ -72,6 +74,11 @@ class Builder:
 
     # --- details ------------------------------------------------------------------------------
 
+    @property
+    def _trainings(self) -> int:
+        """How many make full packs, of one seed each."""
+        return self.pack * len(self.seeds)
+
     def _untrained(self, table: Table) -> list[tuple[Candidate, int]]:
         candidates = Candidates(self.problem)
         rows = table.of_space(self.space)
@@ -80,9 +87,9 @@ class Builder:
         for candidate in self._chosen(candidates, rows):
             name = self._digest(candidate)
             found += [(candidate, seed) for seed in self.seeds if (name, seed) not in known]
-            if len(found) >= PACK:
+            if len(found) >= self._trainings:
                 break
-        return found[:PACK]
+        return found[: self._trainings]
 
     def _unsettled(self, table: Table) -> list[tuple[Candidate, int]]:
         candidates, found = Candidates(self.problem), entries(table, self.space)
@@ -95,22 +102,26 @@ class Builder:
             for candidate in candidates.describe(points)
             if (self._digest(candidate), seed) not in known
         ]
-        return pairs[:PACK]
+        return pairs[: self._trainings]
 
     def _chosen(self, candidates: Candidates, rows: Sequence[Row]) -> Iterator[Candidate]:
         """Spread points in random order, then what was begun, then neighbours of the front.
 
         In order of size, a table that is cut short would hold small ones only.
         """
+        yield from self._spread
         half = self.wanted // 2
-        points = spread(self.problem, half, self.problem.seed)
-        for index in np.random.default_rng(self.problem.seed).permutation(len(points)):
-            yield candidates.describe([points[index]])[0]
         begun = {row.digest: self.problem.space.point(row.point) for row in rows}
         yield from candidates.describe(list(begun.values()))
         if len(begun) < half:
             return
         yield from self._near(candidates, rows, set(begun), self.wanted - len(begun))
+
+    @cached_property
+    def _spread(self) -> list[Candidate]:
+        points = spread(self.problem, self.wanted // 2, self.problem.seed)
+        order = np.random.default_rng(self.problem.seed).permutation(len(points))
+        return Candidates(self.problem).describe([points[index] for index in order])
 
     def _near(
         self, candidates: Candidates, rows: Sequence[Row], known: set[str], count: int
@@ -143,6 +154,7 @@ def build(options: argparse.Namespace, task: str, name: str, until: float) -> in
         objectives=OBJECTIVES,
         budget=options.budget,
         steps=options.steps,
+        length=options.length,
         offline=True,
     )
     bench = workbench.build(settings)
@@ -151,9 +163,13 @@ def build(options: argparse.Namespace, task: str, name: str, until: float) -> in
     space = expanded(bench, catalog.spaces.load(name), {}, limits)
     problem = problem_of(bench, space, objectives, limits)
     seeds, front_seeds = tuple(range(options.seeds)), tuple(range(options.front_seeds))
-    builder = Builder(bench, problem, name, options.configurations, seeds, front_seeds)
+    builder = Builder(
+        bench, problem, name, options.configurations, seeds, front_seeds, options.pack
+    )
     path = options.folder / f"{task}.parquet"
-    table = read(path).with_facts(name, about.describe(bench, space, objectives, batch=PACK))
+    table = read(path).with_facts(
+        name, about.describe(bench, space, objectives, batch=options.pack)
+    )
     table, added = anywhere(table, options.data), 0
     while time.monotonic() < until and (pairs := builder.missing(table)):
         rows = list(builder.train(pairs))
@@ -179,7 +195,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--front-seeds", type=int, default=3)
     parser.add_argument("--budget", type=float, default=1.0, help="percent of the backbone")
-    parser.add_argument("--steps", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--length", type=int, default=0)
+    parser.add_argument("--pack", type=int, default=8)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args()

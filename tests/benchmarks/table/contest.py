@@ -25,6 +25,7 @@ from autopeft.search.problem import DESIGN_METHODS
 from autopeft.space.expansion import expand
 from autopeft.space.space import Space
 from autopeft.study import about
+from autopeft.training.memory_target import Target
 from autopeft.types import Backbone, Point, Scores
 from tests.benchmarks.contest import Contest, hypervolume
 from tests.benchmarks.elites import best_per_bucket
@@ -96,9 +97,10 @@ def source(
     backbone = about.backbone(facts)
     limit = facts["budget_percent"] / 100 * backbone.parameters
     known = scores.read(folder, task) if worth else {}
-    shape = facts["memory_shape"]["rows"], facts["memory_shape"]["tokens"]
+    stated, device = facts["memory_shape"], "cpu" if facts["device"].startswith("cpu") else "cuda"
+    target = Target(stated["rows"], stated["tokens"], precision=stated["precision"], device=device)
     outputs, model = len(facts["classes"]), facts["settings"]["model"]
-    memory = memory_model(facts["task"], model, outputs, shape) if costs == 2 else None
+    memory = memory_model(facts["task"], model, outputs, target) if costs == 2 else None
     return Source(
         task,
         space_name,

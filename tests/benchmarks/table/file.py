@@ -17,6 +17,8 @@ from typing import Any
 
 KEY = b"autopeft"
 SCHEMA = "autopeft.table/1"
+SCORED = ("rungs", "early_rows")
+"""When a search scores; a table's trainings are all scored at its own rungs, on all rows."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,16 @@ class Table:
         plain = json.loads(json.dumps(facts))
         before = self.facts.get(space, plain)
         for name in ("digests", "protocol", "budget_percent"):
-            if before[name] != plain[name]:
+            if _deciding(before[name]) != _deciding(plain[name]):
                 raise ValueError(f"the table's {name} for space `{space}` are others: begin anew")
         return dataclasses.replace(self, facts={**self.facts, space: before})
+
+
+def _deciding(fact: Any) -> Any:
+    """A fact without what decides no row."""
+    if not isinstance(fact, Mapping):
+        return fact
+    return {name: value for name, value in fact.items() if name not in SCORED}
 
 
 def read(path: Path) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -57,17 +58,17 @@ class Prices:
 
 
 @lru_cache(maxsize=4)
-def memory_model(task_name: str, model: str, outputs: int, shape: tuple[int, int]) -> MemoryModel:
+def memory_model(task_name: str, model: str, outputs: int, target: Target) -> MemoryModel:
     """Predicts memory as it was predicted for the table, on the same backbone.
 
     Args:
         task_name: of `autopeft.tasks`.
         model: hub id or folder; empty for the quickstart model.
         outputs: width of the head.
-        shape: rows and tokens of the batch that memory is stated for.
+        target: the training that memory is stated for.
     """
     task = catalog.tasks.load(task_name)
     loaded = checkpoint.load(model, architecture=task.architecture, outputs=outputs, offline=True)
-    target = Target(*shape, inputs=tuple(loaded.tokenizer.model_input_names))
+    target = replace(target, inputs=tuple(loaded.tokenizer.model_input_names))
     modules = catalog.modules.all()
     return MemoryModel(loaded.model, backbone_of(loaded), modules, loaded.head, target, task)

@@ -14,11 +14,17 @@ RUNGS = (0.15, 0.4, 1.0)
 """Shares of the steps at which every training is scored, on all rows."""
 
 
+class Unmeasured(Evaluator):
+    """Leaves memory predicted on a GPU too: to measure it takes steps of each training alone."""
+
+    measures_memory = False
+
+
 def scored_at_rungs(evaluator: Evaluator, seed: int) -> Evaluator:
     """The evaluator with one seed, which scores at every rung."""
     rows = len(evaluator.splits[1])
     protocol = dataclasses.replace(evaluator.protocol, rungs=RUNGS, early_rows=rows)
-    return dataclasses.replace(evaluator, protocol=protocol, seeds=(seed,))
+    return dataclasses.replace(Unmeasured(**vars(evaluator)), protocol=protocol, seeds=(seed,))
 
 
 def rows_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ def truth(point: Sequence[int]) -> float:
     return toy_problem.score(SPACE.decode(tuple(point)))
 
 
+@cache
 def everything() -> tuple[tuple[int, ...], ...]:
     """One point for every feasible configuration."""
     candidates = Candidates(PROBLEM)

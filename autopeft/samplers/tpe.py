@@ -15,9 +15,10 @@ def _build(problem: Problem, seed: int) -> BaseSampler:
     from optuna.samplers import TPESampler
 
     from autopeft.optimiser.designed import DesignedSampler
+    from autopeft.optimiser.ordinal import OrdinalSampler
 
     inner = TPESampler(multivariate=True, seed=seed % 2**32)
-    return DesignedSampler(problem, seed, inner=inner)
+    return DesignedSampler(problem, seed, inner=OrdinalSampler(problem, inner))
 
 
 SAMPLER = SamplerPiece(label="TPE", build=_build)

@@ -14,6 +14,7 @@ from optuna.samplers import BaseSampler
 
 from autopeft import catalog
 from autopeft.optimiser.designed import DesignedSampler
+from autopeft.optimiser.ordinal import OrdinalSampler
 from autopeft.optimiser.problem import Problem
 from tests.benchmarks.autopeft_recipe import AutoPeftRecipe
 
@@ -60,15 +61,15 @@ def optuna_gp(problem: Problem, seed: int) -> BaseSampler:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         inner = optuna.samplers.GPSampler(seed=seed, n_startup_trials=10)
-    return DesignedSampler(problem, seed, inner=inner)
+    return DesignedSampler(problem, seed, inner=OrdinalSampler(problem, inner))
 
 
 def botorch(problem: Problem, seed: int) -> BaseSampler:
     """BoTorch's expected hypervolume improvement, from optuna-integration."""
     from optuna_integration import BoTorchSampler
 
-    inner = BoTorchSampler(seed=seed, n_startup_trials=10)
-    return DesignedSampler(problem, seed, inner=inner)
+    inner = BoTorchSampler(seed=seed, n_startup_trials=10, consider_running_trials=True)
+    return DesignedSampler(problem, seed, inner=OrdinalSampler(problem, inner))
 
 
 RIVALS: Mapping[str, Rival] = {

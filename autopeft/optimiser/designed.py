@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,10 +19,10 @@ from autopeft.optimiser.initial_design import random_feasible
 from autopeft.optimiser.problem import Problem
 from autopeft.optimiser.repair import repaired
 from autopeft.space.space import Dimension, Space
-from autopeft.types import Point, Value
+from autopeft.types import Point
 
 LONG = 20
-"""A list of more numbers than this is shown to samplers as a range."""
+"""A list of more numbers than this is shown as a range."""
 
 
 class Exhausted(Exception):
@@ -35,8 +35,7 @@ class Exhausted(Exception):
 def distributions(space: Space) -> dict[str, BaseDistribution]:
     """Optuna's view of a space, for `study.ask(fixed_distributions=...)`.
 
-    Every dimension is a choice among its values; a long list of floats is a range, and the sampler
-    snaps what it draws to the nearest value of the list.
+    Every dimension is a choice among its values; a long list of floats is a range.
     """
     return {dimension.name: _distribution(dimension) for dimension in space.dimensions}
 
@@ -53,8 +52,9 @@ class DesignedSampler(BaseSampler):
         Args:
             problem: What is searched.
             seed: Seed of this suggestion.
-            inner: Who is asked once the design is used up; without one, feasible points are drawn
-                at random, spread over the budget.
+            inner: Who is asked once the design is used up, for values of every dimension at once;
+                without one, or where it gives none, feasible points are drawn at random, spread
+                over the budget. Optuna's own need an `OrdinalSampler` around them.
         """
         self._problem = problem
         self._seed = seed
@@ -144,16 +144,12 @@ class DesignedSampler(BaseSampler):
         return random_feasible(self._candidates, np.random.default_rng(self._seed), history.seen)
 
     def _proposed(self, study: Study, trial: FrozenTrial, history: History) -> Point | None:
-        inner = self._inner
-        open_space = {name: d for name, d in self._space.items() if not d.single()}
-        if inner is None or not open_space:
+        if self._inner is None:
             return None
-        values = inner.sample_relative(study, trial, open_space)
+        values = self._inner.sample_relative(study, trial, dict(self._space))
         if not values:
             return None
-        for name in sorted(open_space.keys() - values.keys()):
-            values[name] = inner.sample_independent(study, trial, name, open_space[name])
-        proposal = self._snapped(values)
+        proposal = self._problem.space.point(values)
         return self._usable(proposal, history) or self._repaired(proposal, history)
 
     def _repaired(self, point: Point, history: History) -> Point | None:
@@ -168,12 +164,6 @@ class DesignedSampler(BaseSampler):
         if candidate is None or candidate.identity in history.seen:
             return None
         return self._candidates.canonical(candidate).point
-
-    def _snapped(self, values: Mapping[str, Any]) -> Point:
-        return tuple(
-            _nearest(d, values[d.name]) if d.name in values else 0
-            for d in self._problem.space.dimensions
-        )
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:
@@ -191,10 +181,3 @@ def _logarithmic(dimension: Dimension, numbers: Sequence[float]) -> bool:
     middle = len(numbers) // 2
     share = math.log(numbers[middle] / numbers[0]) / math.log(numbers[-1] / numbers[0])
     return math.isclose(share, dimension.positions[middle], abs_tol=1e-6)
-
-
-def _nearest(dimension: Dimension, value: Value) -> int:
-    if value in dimension.values:
-        return dimension.values.index(value)
-    numbers = [float(v) for v in dimension.values]
-    return min(range(len(numbers)), key=lambda i: abs(numbers[i] - float(value)))

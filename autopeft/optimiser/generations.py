@@ -1,7 +1,7 @@
 """NSGA-II whose generations are a function of the finished trials alone.
 
 Optuna stores the generation with each trial it suggested itself, so the initial design would never
-breed. Here every finished trial of the space belongs to a generation, in order of its number.
+breed. Here every finished trial belongs to a generation, in order of its number.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from optuna.samplers import NSGAIISampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from autopeft.optimiser.problem import Problem
-
 POPULATION = 20
 """Small, because studies are: five generations in a hundred trials."""
 
@@ -19,9 +17,8 @@ POPULATION = 20
 class GenerationSampler(NSGAIISampler):
     """Optuna's NSGA-II with generations counted from the history."""
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, seed: int) -> None:
         super().__init__(population_size=POPULATION, seed=seed)
-        self._names = {dimension.name for dimension in problem.space.dimensions}
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         """How many populations were finished before the trial."""
@@ -37,8 +34,4 @@ class GenerationSampler(NSGAIISampler):
 
     def _finished(self, study: Study, before: int | None = None) -> list[FrozenTrial]:
         trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [
-            t
-            for t in trials
-            if t.params.keys() >= self._names and (before is None or t.number < before)
-        ]
+        return [t for t in trials if before is None or t.number < before]

@@ -1,13 +1,15 @@
 """Optuna's samplers, shown what is ordered and how costs are read.
 
 A study keeps every value of a dimension as a choice, for people to read, and costs in their own
-units. Told so, a sampler cannot know that rank 4 lies between 2 and 8, nor that half of a small
-cost matters as much as half of a large one. So each suggestion is asked of a study in memory with
-the same trials, where sizes are integers in order and costs are on the scale of the front.
+units. Told so, a sampler cannot know that rank 4 lies between 2 and 8, nor that from 0.01 % to
+0.02 % matters as much as from 0.5 % to 1 %. So it is asked on a study in memory with the same
+trials, where numbers and switches are shown by their order and costs on the scale of the front.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -23,43 +25,43 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.cost_scale import cost_scale
+from autopeft.optimiser.designed import LONG
 from autopeft.optimiser.history import read
 from autopeft.optimiser.problem import Problem
 from autopeft.space.space import Dimension
 from autopeft.types import Point, Value
 
-LONG = 20
-"""An ordered dimension of more values than this is shown as a range."""
-
 
 class OrdinalSampler(BaseSampler):
-    """Asks one of Optuna's samplers on its own view of the study, once."""
+    """Asks one of Optuna's samplers on its own view of the study."""
 
     def __init__(self, problem: Problem, inner: BaseSampler) -> None:
         """Makes a sampler for one suggestion.
 
         Args:
             problem: What is searched.
-            inner: Who suggests. It must keep nothing between suggestions.
+            inner: Who suggests. It is shown a new study every time, so what it would keep between
+                suggestions is lost.
         """
         self._problem = problem
         self._inner = inner
-        self._dimensions = [d for d in problem.space.dimensions if len(d.values) > 1]
-        self._space = {d.name: _distribution(d) for d in self._dimensions}
+        self._axes = [_axis(dimension) for dimension in problem.space.dimensions]
+        self._space = {a.name: a.distribution for a in self._axes if len(a.values) > 1}
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Of every dimension with more than one value, as the inner sampler is shown it."""
+        """Every dimension with more than one value, as the inner sampler is shown it."""
         return dict(self._space)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Values of every dimension, in the units of the space."""
-        shown = self._shown(study, trial)
-        asked = shown.ask(fixed_distributions=self._space)
-        return {d.name: _value(d, asked.params[d.name]) for d in self._dimensions}
+        """Values of every dimension, as the space has them; nothing where chance is to begin."""
+        asked = self._view(study, trial).ask(fixed_distributions=self._space)
+        if not asked.relative_params:
+            return {}
+        return {axis.name: axis.value(asked.params.get(axis.name)) for axis in self._axes}
 
     def sample_independent(
         self,
@@ -71,8 +73,8 @@ class OrdinalSampler(BaseSampler):
         """Never possible: the values of a point belong together. Raises ValueError."""
         raise ValueError(f"`{param_name}` is not a dimension of `{self._problem.space.name}`")
 
-    def _shown(self, study: Study, trial: FrozenTrial) -> Study:
-        """The study as the inner sampler sees it: points of the space, finished or running."""
+    def _view(self, study: Study, trial: FrozenTrial) -> Study:
+        """The points of the space, finished and running, as the inner sampler sees them."""
         problem, candidates = self._problem, candidates_of(self._problem)
         history = read(study, candidates, before=trial.number)
         done = [(o.point, o.values) for o in history.completed if o.point is not None]
@@ -80,46 +82,51 @@ class OrdinalSampler(BaseSampler):
         scale = cost_scale(problem, costs)
         directions = [StudyDirection.MINIMIZE] * len(problem.directions)
         directions[problem.modelled] = StudyDirection[problem.directions[problem.modelled].upper()]
-        shown = optuna.create_study(directions=directions, sampler=self._inner)
+        view = optuna.create_study(directions=directions, sampler=self._inner)
         for (point, values), cost in zip(done, costs, strict=True):
-            told = list(scale(cost))
-            told.insert(problem.modelled, values[problem.modelled])
-            shown.add_trial(self._trial(point, TrialState.COMPLETE, told))
+            shown = list(scale(cost))
+            shown.insert(problem.modelled, values[problem.modelled])
+            view.add_trial(self._trial(point, TrialState.COMPLETE, shown))
         for point in history.running:
-            shown.add_trial(self._trial(point, TrialState.RUNNING, None))
-        return shown
+            view.add_trial(self._trial(point, TrialState.RUNNING))
+        return view
 
-    def _trial(self, point: Point, state: TrialState, values: list[float] | None) -> FrozenTrial:
-        indices = zip(self._problem.space.dimensions, point, strict=True)
-        params = {d.name: _shown_as(d, i) for d, i in indices if d.name in self._space}
+    def _trial(
+        self, point: Point, state: TrialState, values: Sequence[float] | None = None
+    ) -> FrozenTrial:
+        axes = zip(self._axes, point, strict=True)
+        params = {axis.name: axis.shown[i] for axis, i in axes if axis.name in self._space}
         return optuna.trial.create_trial(
             state=state, values=values, params=params, distributions=self._space
         )
 
 
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    if not _ordered(dimension):
-        return CategoricalDistribution(dimension.values)
-    if len(dimension.values) > LONG:
-        return FloatDistribution(dimension.positions[0], dimension.positions[-1])
-    return IntDistribution(0, len(dimension.values) - 1)
+@dataclass(frozen=True)
+class _Axis:
+    """One dimension as a sampler is shown it."""
+
+    name: str
+    values: tuple[Value, ...]
+    shown: tuple[Value, ...]
+    """What stands for each value."""
+    distribution: BaseDistribution
+
+    def value(self, shown: Any) -> Value:
+        """The value that a suggestion stands for: within a range the nearest, else the only one."""
+        if len(self.values) == 1:
+            return self.values[0]
+        if not isinstance(self.distribution, FloatDistribution):
+            return self.values[self.shown.index(shown)]
+        return self.values[min(range(len(self.shown)), key=lambda i: abs(self.shown[i] - shown))]
 
 
-def _shown_as(dimension: Dimension, index: int) -> Value:
-    if not _ordered(dimension):
-        return dimension.values[index]
-    return dimension.positions[index] if len(dimension.values) > LONG else index
-
-
-def _value(dimension: Dimension, shown: Any) -> Value:
-    if not _ordered(dimension):
-        return shown  # type: ignore[no-any-return]
-    if len(dimension.values) <= LONG:
-        return dimension.values[int(shown)]
-    nearest = min(range(len(dimension.values)), key=lambda i: abs(dimension.positions[i] - shown))
-    return dimension.values[nearest]
-
-
-def _ordered(dimension: Dimension) -> bool:
-    """Whether its values are numbers or switches, which spaces list from low to high."""
-    return not any(isinstance(value, str) for value in dimension.values)
+def _axis(dimension: Dimension) -> _Axis:
+    """Numbers and switches by their order, many numbers by where they lie, names as they are."""
+    values, positions = dimension.values, dimension.positions
+    if any(isinstance(value, str) for value in values):
+        return _Axis(dimension.name, values, values, CategoricalDistribution(values))
+    if len(values) > LONG:
+        across = FloatDistribution(positions[0], positions[-1])
+        return _Axis(dimension.name, values, positions, across)
+    order = tuple(range(len(values)))
+    return _Axis(dimension.name, values, order, IntDistribution(0, order[-1]))

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 def _build(problem: Problem, seed: int) -> BaseSampler:
     from autopeft.optimiser.designed import DesignedSampler
     from autopeft.optimiser.generations import GenerationSampler
+    from autopeft.optimiser.ordinal import OrdinalSampler
 
-    inner = GenerationSampler(problem, seed=seed % 2**32)
-    return DesignedSampler(problem, seed, inner=inner)
+    inner = GenerationSampler(seed=seed % 2**32)
+    return DesignedSampler(problem, seed, inner=OrdinalSampler(problem, inner))
 
 
 SAMPLER = SamplerPiece(label="NSGA-II", build=_build)

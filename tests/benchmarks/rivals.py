@@ -36,14 +36,9 @@ def recipe(problem: Problem, seed: int) -> BaseSampler:
     return DesignedSampler(problem, seed, inner=AutoPeftRecipe(problem, seed))
 
 
-def stratified(problem: Problem, seed: int) -> BaseSampler:
-    """Random points, spread over the budget."""
-    return DesignedSampler(problem, seed)
-
-
-def uniform(problem: Problem, seed: int) -> BaseSampler:
-    """Random points, uniform in the space."""
-    return DesignedSampler(problem, seed, inner=optuna.samplers.RandomSampler(seed=seed))
+def chance(problem: Problem, seed: int) -> BaseSampler:
+    """Feasible points of random size, spread over the budget."""
+    return catalog.samplers.load("random").build(problem, seed)
 
 
 def nsga2(problem: Problem, seed: int) -> BaseSampler:
@@ -76,8 +71,7 @@ RIVALS: Mapping[str, Rival] = {
     "ours": ours,
     "saas": saas,
     "recipe": recipe,
-    "stratified": stratified,
-    "random": uniform,
+    "random": chance,
     "nsga2": nsga2,
     "tpe": tpe,
     "optuna-gp": optuna_gp,

@@ -23,7 +23,7 @@ from tests.benchmarks.standings import summary
 SPACE = toy_problem.expanded(toy_problem.SWITCHES, layers=2)
 PROBLEM = toy_problem.problem(SPACE, limit=200.0)
 LIMITS = (210.0,)
-QUICK = ("ours", "stratified", "random", "nsga2", "tpe")
+QUICK = ("ours", "random", "nsga2", "tpe")
 
 
 def truth(point: Sequence[int]) -> float:

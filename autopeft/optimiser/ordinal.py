@@ -3,7 +3,7 @@
 A study keeps every value of a dimension as a choice, for people to read, and costs in their own
 units. Told so, a sampler cannot know that rank 4 lies between 2 and 8, nor that from 0.01 % to
 0.02 % matters as much as from 0.5 % to 1 %. So it is asked on a study in memory with the same
-trials, where numbers and switches are shown by their order and costs on the scale of the front.
+trials, where numbers are shown by their order and costs on the scale of the front.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class _Axis:
 
 
 def _axis(dimension: Dimension) -> _Axis:
-    """Numbers and switches by their order, many numbers by where they lie, names as they are."""
+    """Numbers by their order, many of them by where they lie; switches and names as they are."""
     values, positions = dimension.values, dimension.positions
-    if any(isinstance(value, str) for value in values):
+    if any(isinstance(value, bool | str) for value in values):
         return _Axis(dimension.name, values, values, CategoricalDistribution(values))
     if len(values) > LONG:
         across = FloatDistribution(positions[0], positions[-1])

@@ -54,7 +54,7 @@ def values(**changes):
 
 
 def shown(**changes):
-    found = {f"active[{layer}]": 1 for layer in range(4)}
+    found = {f"active[{layer}]": True for layer in range(4)}
     found |= {"method": "lora", "lora.rank": 3, "adapter.bottleneck": 0}
     return {**found, "learning_rate": 0.5, **changes}
 
@@ -79,12 +79,12 @@ def added(study, problem, told, state=TrialState.COMPLETE, params=None, **attrib
     )
 
 
-def test_numbers_are_shown_in_order_many_of_them_as_a_range_and_names_as_names():
+def test_numbers_are_shown_in_order_many_of_them_as_a_range_and_choices_as_they_are():
     space = OrdinalSampler(toy_problem.problem(MIXED), Watching({})).infer_relative_search_space(
         optuna.create_study(), None
     )
     assert space == {
-        **{f"active[{layer}]": IntDistribution(0, 1) for layer in range(4)},
+        **{f"active[{layer}]": CategoricalDistribution((False, True)) for layer in range(4)},
         "lora.rank": IntDistribution(0, 4),
         "adapter.bottleneck": IntDistribution(0, 1),
         "method": CategoricalDistribution(("lora", "adapter")),
@@ -97,7 +97,7 @@ def test_a_suggestion_is_read_back_as_values_of_the_space():
     study = optuna.create_study(directions=list(problem.directions))
     assert asked(problem, Watching(shown()), study) == values()
     changed = shown(
-        **{"active[2]": 0, "method": "adapter", "adapter.bottleneck": 1}, learning_rate=0.2508
+        **{"active[2]": False, "method": "adapter", "adapter.bottleneck": 1}, learning_rate=0.2508
     )
     near = asked(problem, Watching(changed), study)
     least = math.log10(near["learning_rate"] / 1e-4) / 2

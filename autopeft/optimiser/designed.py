@@ -115,17 +115,6 @@ class DesignedSampler(BaseSampler):
         chance = RandomSampler(seed=seed)
         return chance.sample_independent(study, trial, param_name, param_distribution)
 
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        """Passes the result on."""
-        if self._inner is not None:
-            self._inner.after_trial(study, trial, state, values)
-
     def _exhausted(self, study: Study, trial: FrozenTrial) -> NoReturn:
         study.tell(trial.number, state=TrialState.FAIL)
         raise Exhausted(f"every feasible point of `{self._problem.space.name}` has been tried")

@@ -1,4 +1,4 @@
-"""Hyperparameters of the Gaussian process: maximum a posteriori on warped, standardised values."""
+"""Hyperparameters of the Gaussian process, by maximum a posteriori on standardised values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autopeft.optimiser import warping
 from autopeft.optimiser.kernel import Kernel, usual_log_length
 
 if TYPE_CHECKING:
@@ -16,19 +15,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-STEPS = 20
-"""Most steps of L-BFGS; more predict no better, rather a little worse."""
+STEPS = 40
+"""Most steps of L-BFGS; more do not predict better."""
 LEAST_NOISE, MOST_NOISE = 1e-4, 1.0
 """Bounds of the noise variance of standardised values."""
 USUAL_NOISE, NOISE_WIDTH = math.exp(-4), 2.0
 """Prior on the noise variance where no errors are known: median, and width in nats."""
-KNOWN_WIDTH = 0.25
+KNOWN_WIDTH = 0.5
 """Width of the prior around the known errors: trials share their examples, so that differences are
-less noisy than the errors say. A wider one predicts real trainings worse: what the process does not
-see yet passes for noise."""
-ALIKE = 1.5
-"""Values whose spread is within so many of their errors may differ by chance only. They are not
-warped: that would describe how chance is distributed."""
+less noisy than the errors say."""
 USUAL_VARIANCE = math.exp(0.5)
 TRUST = 4.0
 """Noise of a row relative to the typical one is kept within this factor either way."""
@@ -56,19 +51,17 @@ class Data:
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Everything but the rows. Values are standardised as (value - shift) / scale, then warped."""
+    """Everything but the rows. Values are standardised as (value - shift) / scale."""
 
     kernel: Kernel
     mean: float
-    """Prior mean of warped values."""
+    """Prior mean of standardised values."""
     noise: float
     """Noise variance of standardised values with a typical error."""
     error: float
     """The typical error, in the units of the values; 0 when none is known."""
     shift: float
     scale: float
-    power: Tensor
-    """Of the warping, a scalar; 1 for none."""
     left_out: float = -math.inf
     """Log density of the standardised fitted values, each predicted from the others."""
     count: int = 0
@@ -85,23 +78,16 @@ class Hyperparameters:
         return self.left_out - self.count * math.log(self.scale)
 
     def residual(self, values: Tensor) -> Tensor:
-        """Warped values less the prior mean."""
-        return warping.warped(self._standardised(values), self.power) - self.mean
+        """Standardised values less the prior mean."""
+        return (values - self.shift) / self.scale - self.mean
 
     def restored(self, residuals: Tensor) -> Tensor:
         """The inverse of `residual`."""
-        return self.shift + self.scale * warping.unwarped(residuals + self.mean, self.power)
+        return self.shift + self.scale * (residuals + self.mean)
 
-    def stretch(self, values: Tensor) -> Tensor:
-        """By how much the warping lets differences near each value grow, beside the scale."""
-        return warping.stretch(self._standardised(values), self.power)
-
-    def noises(self, values: Tensor, errors: Sequence[float]) -> Tensor:
-        """Noise variance of each warped value: smaller where a trial had more replicates."""
-        return self.noise * _relative(errors, self.error) * self.stretch(values).square()
-
-    def _standardised(self, values: Tensor) -> Tensor:
-        return (values - self.shift) / self.scale
+    def noises(self, errors: Sequence[float]) -> Tensor:
+        """Noise variance of each row, standardised: smaller where a trial had more replicates."""
+        return self.noise * _relative(errors, self.error)
 
 
 def fit(data: Data, columns: int) -> Hyperparameters | None:
@@ -126,10 +112,7 @@ def leave_one_out(factor: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Fit:
-    """One optimisation: log length scales, then log variance, log noise, mean and warping.
-
-    The last is the log odds of half the power, so that every real number is allowed.
-    """
+    """One optimisation: log length scales, then log variance, log noise and the mean."""
 
     def __init__(self, data: Data, columns: int) -> None:
         import torch
@@ -150,8 +133,8 @@ class _Fit:
         if data.scored and columns == len(data.rows[0]):
             lengths[-1] = 0.0
         widths = [1.0] * columns
-        centre = [*lengths, math.log(USUAL_VARIANCE), math.log(usual), 0.0, 0.0]
-        widths += [1.0, KNOWN_WIDTH if known else NOISE_WIDTH, 1.0, 1.0]
+        centre = [*lengths, math.log(USUAL_VARIANCE), math.log(usual), 0.0]
+        widths += [1.0, KNOWN_WIDTH if known else NOISE_WIDTH, 1.0]
         self.centre = torch.tensor(centre, dtype=torch.float64)
         self.widths = torch.tensor(widths, dtype=torch.float64)
 
@@ -161,9 +144,7 @@ class _Fit:
 
         reach = 6 * self.widths
         bounds = list(zip(self.centre - reach, self.centre + reach, strict=True))
-        bounds[-3] = (math.log(LEAST_NOISE), math.log(MOST_NOISE))
-        if self.scale < ALIKE * self.error:
-            bounds[-1] = (0.0, 0.0)
+        bounds[-2] = (math.log(LEAST_NOISE), math.log(MOST_NOISE))
         found = minimize(
             self._loss_and_gradient,
             self.centre.numpy(),
@@ -179,54 +160,44 @@ class _Fit:
 
         parameters = torch.tensor(place, dtype=torch.float64, requires_grad=True)
         try:
-            factor, residuals, stretch = self._factored(parameters)
+            factor, residuals = self._factored(parameters)
         except RuntimeError:
             return math.inf, parameters.detach().numpy() * 0
         solved = torch.linalg.solve_triangular(factor, residuals[:, None], upper=False)
         fitted = 0.5 * solved.square().sum() + factor.diagonal().log().sum()
-        unlikely = 0.5 * ((parameters - self.centre) / self.widths).square().sum()
-        loss = (fitted - stretch.log().sum() + unlikely) / len(residuals)
+        likely = 0.5 * ((parameters - self.centre) / self.widths).square().sum()
+        loss = (fitted + likely) / len(residuals)
         loss.backward()
         assert parameters.grad is not None
         return loss.item(), parameters.grad.numpy()
 
-    def _factored(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Cholesky factor of the noisy covariance, warped values less the mean, and stretches."""
+    def _factored(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Cholesky factor of the noisy covariance, and the values less the mean."""
         import torch
 
-        kernel, power = self._kernel(parameters), _power(parameters)
-        stretch = warping.stretch(self.values, power)
-        noise = parameters[-3].exp() * self.relative * stretch.square()
-        factor = torch.linalg.cholesky(kernel(self.rows, self.rows) + torch.diag(noise))
-        return factor, warping.warped(self.values, power) - parameters[-2], stretch
-
-    def _kernel(self, parameters: Tensor) -> Kernel:
-        return Kernel(parameters[-4].exp(), parameters[:-4].exp())
+        kernel = Kernel(parameters[-3].exp(), parameters[:-3].exp())
+        matrix = kernel(self.rows, self.rows) + torch.diag(parameters[-2].exp() * self.relative)
+        return torch.linalg.cholesky(matrix), self.values - parameters[-1]
 
     def _hyperparameters(self, place: NDArray[np.float64]) -> Hyperparameters:
         import torch
 
         with torch.no_grad():
             parameters = torch.tensor(place, dtype=torch.float64)
-            factor, residuals, stretch = self._factored(parameters)
+            factor, residuals = self._factored(parameters)
             weights = torch.cholesky_solve(residuals[:, None], factor)[:, 0]
             errors, deviations = leave_one_out(factor, weights)
-            density = -0.5 * (errors / deviations).square() - (deviations / stretch).log()
+            density = -0.5 * (errors / deviations).square() - deviations.log()
         return Hyperparameters(
-            kernel=self._kernel(parameters),
-            mean=float(parameters[-2]),
-            noise=float(parameters[-3].exp()),
-            power=_power(parameters),
+            kernel=Kernel(parameters[-3].exp(), parameters[:-3].exp()),
+            mean=float(parameters[-1]),
+            noise=float(parameters[-2].exp()),
             error=self.error,
             shift=self.shift,
             scale=self.scale,
             left_out=float(density.sum()),
             count=len(residuals),
         )
-
-
-def _power(parameters: Tensor) -> Tensor:
-    return 2 * parameters[-1].sigmoid()
 
 
 def _relative(errors: Sequence[float], typical: float) -> Tensor:

@@ -74,7 +74,7 @@ def fit(data: Data) -> Mixture | None:
             return None
     with torch.no_grad():
         members = tuple(
-            condition(data, Hyperparameters(kernel, mean, noise, 0.0, shift, scale, torch.ones(())))
+            condition(data, Hyperparameters(kernel, mean, noise, 0.0, shift, scale))
             for kernel, mean, noise in _samples(model)
         )
         mixture = Mixture(members)

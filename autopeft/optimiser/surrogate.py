@@ -1,11 +1,11 @@
 """A Gaussian process on the one objective that is noisy and dear.
 
-A Matérn kernel on warped values, with one length scale per dimension and a prior on them that
-grows with the dimension, fitted by maximum a posteriori. Columns of the whole configuration, its
-size and its learning rate, have short ones: that predicts real trainings better. An importance
-score may be given as one more column; it is used only while it predicts left-out trials better.
-Runs that came out far below what all others predict for them are trusted less. Everything is dense:
-at a few hundred trials one step of a fit takes milliseconds.
+A Matérn kernel with one length scale per dimension and a prior on them that grows with the
+dimension, fitted by maximum a posteriori. Columns of the whole configuration, its size and its
+learning rate, have short ones: that predicts real trainings better. An importance score may be
+given as one more column; it is used only while it predicts left-out trials better. Runs that came
+out far below what all others predict for them are trusted less. Everything is dense: at a few
+hundred trials one step of a fit takes milliseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from autopeft.optimiser import hyperparameters
-from autopeft.optimiser.hyperparameters import ALIKE, Data, Hyperparameters, leave_one_out
+from autopeft.optimiser.hyperparameters import Data, Hyperparameters, leave_one_out
 from autopeft.optimiser.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ GROWTH = 1.08
 """Hyperparameters are fitted again each time the finished trials have grown by this factor."""
 OUTLYING = 4.0
 """Deviations below its leave-one-out prediction at which a run counts as failed in part."""
+ALIKE = 1.5
+"""Values whose spread is within so many of their errors may differ by chance only."""
 TELLING = 8
 """Values of which it can be told; before, a process is tried."""
 EARNED = 1.0
@@ -57,9 +59,9 @@ class Posterior:
     fitted: Hyperparameters
     rows: Tensor
     residuals: Tensor
-    """Warped values less the prior mean, one per row."""
+    """Standardised values less the prior mean, one per row."""
     noise: Tensor
-    """Noise variance of each row, on the same scale."""
+    """Noise variance of each row, standardised."""
 
     @property
     def kernel(self) -> Kernel:
@@ -67,7 +69,7 @@ class Posterior:
         return self.fitted.kernel
 
     def mean_and_deviation(self, rows: Rows) -> tuple[Tensor, Tensor]:
-        """Median and, to first order, standard deviation of the noiseless value at each row."""
+        """Mean and standard deviation of the noiseless value at each row."""
         import torch
 
         with torch.no_grad():
@@ -77,8 +79,7 @@ class Posterior:
             reduced = torch.linalg.solve_triangular(factor, cross.T, upper=False)
             variance = self.kernel.variance - reduced.square().sum(dim=0)
             mean = self.fitted.restored(cross @ weights)
-            scale = self.fitted.scale / self.fitted.stretch(mean)
-            return mean, scale * variance.clamp_min(1e-12).sqrt()
+            return mean, self.fitted.scale * variance.clamp_min(1e-12).sqrt()
 
     def believe(self, row: Sequence[float]) -> Posterior:
         """The process as if the row had been evaluated and gave exactly its predicted mean."""
@@ -92,12 +93,12 @@ class Posterior:
             self,
             rows=torch.cat([self.rows, added]),
             residuals=torch.cat([self.residuals, self.fitted.residual(mean)]),
-            noise=torch.cat([self.noise, self.fitted.noises(mean, (self.fitted.error,))]),
+            noise=torch.cat([self.noise, self.noise.new_tensor([self.fitted.noise])]),
         )
 
     @property
     def surprises(self) -> tuple[Tensor, Tensor]:
-        """Leave-one-out errors of every row and their standard deviations, warped."""
+        """Leave-one-out errors of every row and their standard deviations, standardised."""
         factor, weights = self._solved
         return leave_one_out(factor, weights)
 
@@ -155,7 +156,7 @@ def condition(data: Data, fitted: Hyperparameters) -> Posterior:
 
     rows = torch.tensor(data.rows, dtype=torch.float64)[:, : fitted.columns]
     values = torch.tensor(data.values, dtype=torch.float64)
-    return Posterior(fitted, rows, fitted.residual(values), fitted.noises(values, data.errors))
+    return Posterior(fitted, rows, fitted.residual(values), fitted.noises(data.errors))
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,7 @@ ELSEWHERE = np.array([(0.2, 0.2), (0.9, 0.8)])
 
 def member(length, mean=0.0):
     kernel = Kernel(torch.tensor(1.0).double(), torch.tensor([length, length]).double())
-    return condition(DATA, Hyperparameters(kernel, mean, 0.01, 0.0, 0.3, 0.2, torch.ones(())))
+    return condition(DATA, Hyperparameters(kernel, mean, 0.01, 0.0, 0.3, 0.2))
 
 
 def test_a_mixture_of_equals_is_one_of_them():

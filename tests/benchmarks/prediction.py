@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.model_selection import KFold
 
+from autopeft.errors import UsageError
 from autopeft.optimiser import gp, surrogate
 from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.hyperparameters import Data
@@ -117,7 +118,7 @@ def main() -> None:
         for space in options.space or SPACES:
             try:
                 data = table(source(task, space, 1, worth=False, folder=options.folder))
-            except FileNotFoundError as error:
+            except UsageError as error:
                 print(error)
                 continue
             for name, predict in MODELS.items():

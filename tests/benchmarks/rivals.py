@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 
 import optuna
 from optuna.samplers import BaseSampler
 
 from autopeft import catalog
+from autopeft.errors import MissingError
+from autopeft.optimiser import saas as nuts
 from autopeft.optimiser.designed import DesignedSampler
 from autopeft.optimiser.ordinal import OrdinalSampler
 from autopeft.optimiser.problem import Problem
@@ -28,12 +31,22 @@ def ours(problem: Problem, seed: int) -> BaseSampler:
 
 
 def saas(problem: Problem, seed: int) -> BaseSampler:
-    """The same with SAAS by NUTS."""
+    """The same with SAAS by NUTS.
+
+    Raises:
+        MissingError: what NUTS needs is not installed.
+    """
+    nuts.require()
     return catalog.samplers.load("saas").build(problem, seed)
 
 
 def recipe(problem: Problem, seed: int) -> BaseSampler:
-    """AutoPEFT's published search."""
+    """AutoPEFT's published search.
+
+    Raises:
+        MissingError: what NUTS needs is not installed.
+    """
+    nuts.require()
     return DesignedSampler(problem, seed, inner=AutoPeftRecipe(problem, seed))
 
 
@@ -61,7 +74,16 @@ def optuna_gp(problem: Problem, seed: int) -> BaseSampler:
 
 
 def botorch(problem: Problem, seed: int) -> BaseSampler:
-    """BoTorch's expected hypervolume improvement, from optuna-integration."""
+    """BoTorch's expected hypervolume improvement, from optuna-integration.
+
+    Raises:
+        MissingError: optuna-integration is not installed.
+    """
+    if find_spec("optuna_integration") is None:
+        raise MissingError(
+            "sampler `botorch` needs optuna-integration, which is not installed",
+            hint="install it with `pip install -e '.[rivals]'`",
+        )
     from optuna_integration import BoTorchSampler
 
     inner = BoTorchSampler(seed=seed, n_startup_trials=10, consider_running_trials=True)

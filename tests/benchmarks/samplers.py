@@ -33,6 +33,7 @@ import numpy as np
 import optuna
 
 from autopeft import digest
+from autopeft.errors import AutoPeftError, UsageError
 from autopeft.optimiser.designed import distributions
 from tests.benchmarks import contests
 from tests.benchmarks.contest import Contest
@@ -138,14 +139,18 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def stored(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The searches of an earlier run with the same trials and batches; none without a file."""
+    """The searches of an earlier run with the same trials and batches; none without a file.
+
+    Raises:
+        UsageError: the file was measured with others.
+    """
     if not options.output or not options.output.exists():
         return []
     rows = json.loads(options.output.read_text())
     for name in ("trials", "batch"):
         if rows["about"][name] != getattr(options, name):
-            raise ValueError(
-                f"`{options.output}` was measured with other {name}: name another file"
+            raise UsageError(
+                f"`{options.output}` was measured with other {name}", hint="name another file"
             )
     found: list[dict[str, Any]] = rows["runs"]
     return found
@@ -158,12 +163,29 @@ def write(found: Sequence[dict[str, Any]], options: argparse.Namespace) -> None:
     options.output.write_text(json.dumps(rows) + "\n")
 
 
+def searches(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Those of the output file and those that it lacks, each written as it ends.
+
+    Raises:
+        AutoPeftError: a problem, a package or the right output file is missing.
+    """
+    found = stored(options)
+    for entry in compete(options, tuple(found)):
+        found.append(entry)
+        last = f"{entry['shares'][-1]:.3f}"
+        print(f"{entry['problem']} {entry['sampler']} {entry['seed']}: {last}", flush=True)
+        if options.output:
+            write(found, options)
+    return found
+
+
 def main() -> None:
     """Run the competition, print the table, write the JSON and the plot."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--problem", action="append", help=contests.HELP)
+    parser.add_argument("--problem", action="append", help=f"{contests.HELP}; repeatable")
+    names = [*RIVALS, *(f"{name}{DESIGNED}" for name in RIVALS)]
     parser.add_argument(
-        "--sampler", action="append", help=f"any of {', '.join(RIVALS)}, {DESIGNED}"
+        "--sampler", action="append", choices=names, metavar="NAME", help=", ".join(names)
     )
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
@@ -178,13 +200,10 @@ def main() -> None:
     options.problem = options.problem or list(contests.DEFAULT)
     quick = [name for name in RIVALS if name not in ("saas", "recipe")]
     options.sampler = options.sampler or [*quick, *(f"{name}{DESIGNED}" for name in quick)]
-    found = stored(options)
-    for entry in compete(options, tuple(found)):
-        found.append(entry)
-        last = f"{entry['shares'][-1]:.3f}"
-        print(f"{entry['problem']} {entry['sampler']} {entry['seed']}: {last}", flush=True)
-        if options.output:
-            write(found, options)
+    try:
+        found = searches(options)
+    except AutoPeftError as error:
+        parser.exit(error.exit_code, f"{error.message}; {error.hint}\n")
     print(table(summary(found)))
     if options.plot:
         asked = [entry for name in options.problem for entry in found if entry["problem"] == name]

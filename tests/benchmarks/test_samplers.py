@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from autopeft import pareto
+from autopeft.errors import MissingError, UsageError
 from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.history import History
 from tests import toy_problem
+from tests.benchmarks import contests, rivals, samplers
 from tests.benchmarks.autopeft_recipe import copula, local_search
 from tests.benchmarks.contest import Contest, hypervolume
 from tests.benchmarks.rivals import RIVALS
@@ -102,6 +104,26 @@ def test_trials_to_the_best_peer_are_those_of_the_median() -> None:
     assert found[0]["trials_to_random"] == 2
     assert found[2]["trials_to_best_peer"] is None
     assert found[0]["after"] == {"1": 0.1, "2": 0.6, "4": 0.9}
+
+
+@pytest.mark.parametrize("name", ["rank61", "trec/lora", "trec/lora/puddle", "trec/nowhere/pool"])
+def test_a_problem_that_is_not_there_is_named(name: str) -> None:
+    with pytest.raises(UsageError, match=name.split("/")[0]):
+        contests.load(name, 0)
+
+
+def test_a_missing_package_ends_the_competition_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rivals, "find_spec", lambda name: None)
+    with pytest.raises(MissingError, match="optuna-integration"):
+        rivals.botorch(PROBLEM, 0)
+    command = "samplers --problem autopeft27 --sampler botorch --seeds 1 --trials 4"
+    monkeypatch.setattr("sys.argv", command.split())
+    with pytest.raises(SystemExit) as ended:
+        samplers.main()
+    assert ended.value.code == MissingError.exit_code
+    assert "pip install" in capsys.readouterr().err
 
 
 def test_scores_of_ranks_keep_the_order_and_forget_the_scale() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from autopeft import catalog
+from autopeft.errors import UsageError
 from autopeft.optimiser.problem import Problem
 from autopeft.scoring.worth import worth_of
 from autopeft.search.design import design
@@ -35,6 +36,7 @@ from tests.benchmarks.table.file import Entry, entries, read
 from tests.benchmarks.table.prices import Prices, memory_model
 
 FOLDER = Path(__file__).parent
+MODES = ("pool", "surrogate")
 DESIGNED = 8
 """A pool's share that is its initial design, as 1 in so many."""
 GENERATIONS = 100
@@ -88,11 +90,15 @@ def source(
         folder: of the tables.
 
     Raises:
-        FileNotFoundError: the table has not been built.
+        UsageError: the table has not been built.
     """
-    table = read(folder / f"{task}.parquet")
+    path = folder / f"{task}.parquet"
+    table = read(path)
     if space_name not in table.facts:
-        raise FileNotFoundError(f"no table of {task} {space_name}; see tests/benchmarks/table")
+        raise UsageError(
+            f"`{path}` does not hold space `{space_name}`",
+            hint=f"build it with `python -m tests.benchmarks.table.build`, see {FOLDER}/README.md",
+        )
     facts = table.facts[space_name]
     backbone = about.backbone(facts)
     limit = facts["budget_percent"] / 100 * backbone.parameters

@@ -12,6 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
+from autopeft.errors import UsageError
 from tests.benchmarks.table.build import SPACES, TASKS
 from tests.benchmarks.table.contest import FOLDER, quality, source
 
@@ -27,7 +28,7 @@ def main() -> None:
         for space in options.space or SPACES:
             try:
                 found = quality(source(task, space, 1, folder=options.folder))
-            except FileNotFoundError as error:
+            except UsageError as error:
                 print(error)
                 continue
             rounded = {name: round(value, 4) for name, value in found.items()}

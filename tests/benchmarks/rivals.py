@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from importlib.util import find_spec
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -79,13 +78,13 @@ def botorch(problem: Problem, seed: int) -> BaseSampler:
     Raises:
         MissingError: optuna-integration is not installed.
     """
-    if find_spec("optuna_integration") is None:
+    try:
+        from optuna_integration import BoTorchSampler
+    except ImportError as error:
         raise MissingError(
             "sampler `botorch` needs optuna-integration, which is not installed",
             hint="install it with `pip install -e '.[rivals]'`",
-        )
-    from optuna_integration import BoTorchSampler
-
+        ) from error
     inner = BoTorchSampler(seed=seed, n_startup_trials=10, consider_running_trials=True)
     return DesignedSampler(problem, seed, inner=OrdinalSampler(problem, inner))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -115,11 +116,11 @@ def test_a_problem_that_is_not_there_is_named(name: str) -> None:
 def test_a_missing_package_ends_the_competition_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(rivals, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "optuna_integration", None)
     with pytest.raises(MissingError, match="optuna-integration"):
         rivals.botorch(PROBLEM, 0)
-    command = "samplers --problem autopeft27 --sampler botorch --seeds 1 --trials 4"
-    monkeypatch.setattr("sys.argv", command.split())
+    command = "samplers --problem trec/lora/pool --sampler botorch --seeds 1 --trials 4"
+    monkeypatch.setattr(sys, "argv", command.split())
     with pytest.raises(SystemExit) as ended:
         samplers.main()
     assert ended.value.code == MissingError.exit_code

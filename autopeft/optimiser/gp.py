@@ -28,6 +28,7 @@ from autopeft.optimiser.designed import distributions
 from autopeft.optimiser.history import History, Observation, read
 from autopeft.optimiser.hyperparameters import Data
 from autopeft.optimiser.local_search import LocalSearch
+from autopeft.optimiser.one_thread import one_thread
 from autopeft.optimiser.problem import Problem
 from autopeft.optimiser.surrogate import Surrogate
 from autopeft.types import Direction, Point
@@ -103,7 +104,7 @@ def suggest(
     candidates: Candidates, history: History, seed: int, *, fit: Fit = surrogate.fit_unless_chance
 ) -> Suggestion | None:
     """The most promising point that is not tried yet, or None when there is nothing to model."""
-    with surrogate.one_thread():
+    with one_thread():
         belief = believe(candidates, history, fit)
         if belief is None:
             return None

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from autopeft.errors import MissingError
 from autopeft.optimiser.hyperparameters import Data, Hyperparameters
 from autopeft.optimiser.kernel import Kernel
-from autopeft.optimiser.surrogate import Posterior, condition, one_thread
+from autopeft.optimiser.one_thread import one_thread
+from autopeft.optimiser.surrogate import Posterior, condition
 
 if TYPE_CHECKING:
     import numpy as np

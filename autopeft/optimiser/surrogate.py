@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from autopeft.optimiser import hyperparameters
 from autopeft.optimiser.hyperparameters import Data, Hyperparameters, leave_one_out
 from autopeft.optimiser.kernel import Kernel
+from autopeft.optimiser.one_thread import one_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,19 +110,6 @@ class Posterior:
         matrix = self.kernel(self.rows, self.rows) + torch.diag(self.noise)
         factor = torch.linalg.cholesky(matrix)
         return factor, torch.cholesky_solve(self.residuals[:, None], factor)[:, 0]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread: faster for small matrices, and the same sums every time."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=4)

@@ -27,7 +27,7 @@ from autopeft.optimiser.gp import LEAST_OBSERVATIONS, GpSampler
 from autopeft.optimiser.history import History, read
 from autopeft.optimiser.local_search import Score
 from autopeft.optimiser.moves import Moves
-from autopeft.optimiser.surrogate import one_thread
+from autopeft.optimiser.one_thread import one_thread
 from autopeft.types import Point
 
 if TYPE_CHECKING:

@@ -12,11 +12,12 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler
 
-from autopeft.optimiser import gp, surrogate
+from autopeft.optimiser import gp
 from autopeft.optimiser.candidates import candidates_of
 from autopeft.optimiser.designed import DesignedSampler, distributions
 from autopeft.optimiser.grid import Grid
 from autopeft.optimiser.history import read
+from autopeft.optimiser.one_thread import one_thread
 from autopeft.optimiser.problem import Problem
 from autopeft.types import Point
 from tests.benchmarks.contest import Contest
@@ -36,7 +37,7 @@ class PoolSampler(BaseSampler):
         """Values of a point of the pool, or nothing while there is too little to model."""
         candidates = candidates_of(self.problem)
         history = read(study, candidates, before=trial.number)
-        with surrogate.one_thread():
+        with one_thread():
             belief = gp.believe(candidates, history)
             described = candidates.describe(list(self.pool))
             fresh = [c for c in described if c.identity not in history.seen]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autopeft.optimiser import gp, surrogate
+from autopeft.optimiser import gp
 from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.history import History, Observation
+from autopeft.optimiser.one_thread import one_thread
 from autopeft.optimiser.problem import Problem
 from autopeft.types import Measured
 from tests.benchmarks.rungs import Training
@@ -47,7 +48,7 @@ def by_sampler(problem: Problem) -> Order:
     candidates = Candidates(problem)
 
     def order(progress: Progress) -> Training:
-        with surrogate.one_thread():
+        with one_thread():
             belief = gp.believe(candidates, _history(candidates, progress))
             if belief is None:
                 return progress.left[0]

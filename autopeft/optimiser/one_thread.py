@@ -12,6 +12,7 @@ def one_thread() -> Iterator[None]:
 
     It holds for the whole process and is undone at the end.
     """
+    import scipy.linalg  # noqa: F401  # a limit holds for libraries that are loaded before it
     import torch
     from threadpoolctl import threadpool_limits
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +13,17 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from autopeft.optimiser.one_thread import one_thread
+
+FIRST = """
+import json
+from threadpoolctl import threadpool_info
+from autopeft.optimiser.one_thread import one_thread
+with one_thread():
+    import scipy.optimize
+    blas = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+print(json.dumps([pool["num_threads"] for pool in blas]))
+"""
+"""A process in which SciPy is first needed under the limit, as in the first fit of a search."""
 
 
 def threads() -> list[int]:
@@ -47,3 +62,12 @@ def test_an_error_within_leaves_threads_as_they_were() -> None:
     with pytest.raises(ZeroDivisionError), one_thread():
         1 / 0  # noqa: B018
     assert set(threads()) == {2}
+
+
+def test_scipy_is_limited_where_nothing_has_loaded_it_before() -> None:
+    ours = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    ended = subprocess.run(
+        [sys.executable, "-c", FIRST], env={**os.environ, **ours}, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert set(json.loads(ended.stdout)) == {1}

@@ -71,7 +71,9 @@ def sentences(
         )
     if correlation is not None and correlation.low < WEAK:
         judged = "may rank the trials otherwise than"
-        judged = "rank the trials weakly like" if correlation.high < WEAK else judged
+        if correlation.high < WEAK:
+            weakly = correlation.value > 0
+            judged = "rank the trials weakly like" if weakly else "do not rank the trials like"
         found.append(
             f"Scores at {correlation.share:.0%} of the steps {judged} those at the end "
             f"({_interval(correlation)}): differences within the error bars may not last."

@@ -77,6 +77,15 @@ class Hyperparameters:
         """Log density of the fitted values in their own units, each predicted from the others."""
         return self.left_out - self.count * math.log(self.scale)
 
+    @property
+    def skill(self) -> float:
+        """Nats by which values are better predicted from all others than by their mean alone."""
+        count = self.count
+        if count < 2:
+            return -math.inf
+        ratio = count / (count - 1)
+        return self.left_out + 0.5 * count * (ratio + math.log(ratio))
+
     def residual(self, values: Tensor) -> Tensor:
         """Standardised values less the prior mean."""
         return (values - self.shift) / self.scale - self.mean

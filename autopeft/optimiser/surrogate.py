@@ -137,6 +137,11 @@ def fit_unless_chance(data: Data) -> Posterior | None:
     return None if by_chance else found
 
 
+def predicts(fitted: Hyperparameters, values: Sequence[float]) -> bool:
+    """Whether left-out values are better predicted than by the mean of the others, beyond doubt."""
+    return statistics.pstdev(values) > 0 and fitted.skill > EARNED
+
+
 def condition(data: Data, fitted: Hyperparameters) -> Posterior:
     """The process with given hyperparameters on all rows of the data."""
     import torch
@@ -161,11 +166,8 @@ def _chosen(data: Data) -> Hyperparameters | None:
 
 def _by_chance(values: Sequence[float], fitted: Hyperparameters) -> bool:
     """Whether values differ hardly more than their errors, and not as the process predicts."""
-    spread, count = statistics.pstdev(values), len(values)
-    if count < TELLING or spread >= ALIKE * fitted.error:
-        return False
-    mean_alone = -0.5 * count * (count / (count - 1) + math.log(count / (count - 1)))
-    return spread == 0 or fitted.left_out <= mean_alone + EARNED
+    alike = statistics.pstdev(values) < ALIKE * fitted.error
+    return len(values) >= TELLING and alike and not predicts(fitted, values)
 
 
 def _robust(posterior: Posterior, data: Data) -> Posterior | None:

@@ -19,7 +19,7 @@ from autopeft.search.problem import (
     problem_of,
 )
 from autopeft.search.seeding import seeds
-from autopeft.search.transfer import Lesson, lesson_of, warm_start
+from autopeft.search.transfer import Lesson, WarmStart, lesson_of, prior_of, warm_start
 from autopeft.space.spec import SpaceSpec
 from autopeft.study import results
 from autopeft.study.ledger import Ledger
@@ -70,8 +70,7 @@ def outline(
     found = importance(bench, spec, ledger, note)
     limits = limits_of(bench)
     space = expanded(bench, spec, found, limits)
-    lesson = _lesson(bench.settings.warm_start, ledger)
-    prior = warm_start(lesson, bench.backbone, bench.modules) if lesson else None
+    lesson, prior = _taught(bench, ledger)
     problem = problem_of(bench, space, objectives, limits, importance=found, prior=prior)
     note("laying out the first configurations")
     earlier = (
@@ -89,9 +88,17 @@ def outline(
     return Outline(objectives, with_design(problem, first), first, found, lesson, limits.parameters)
 
 
-def _lesson(study: str, ledger: Ledger | None) -> Lesson | None:
-    """What an earlier study teaches; as it was when this one began."""
+def _taught(bench: Workbench, ledger: Ledger | None) -> tuple[Lesson | None, WarmStart | None]:
+    """What an earlier study teaches, as it was when this one began, and the prior it gives.
+
+    It is judged once: no other machine's rounding keeps a study from going on.
+    """
     stored = ledger.recall(LESSON) if ledger else None
     if stored is not None:
-        return Lesson.from_json(stored)
-    return lesson_of(results.snapshot(Path(study))) if study else None
+        lesson = Lesson.from_json(stored)
+        return lesson, prior_of(lesson, bench.backbone, bench.modules)
+    study = bench.settings.warm_start
+    if not study:
+        return None, None
+    lesson = lesson_of(results.snapshot(Path(study)))
+    return lesson, warm_start(lesson, bench.backbone, bench.modules)

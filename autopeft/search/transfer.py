@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from autopeft.errors import UsageError
 from autopeft.optimiser import surrogate
 from autopeft.optimiser.hyperparameters import Data
-from autopeft.optimiser.surrogate import Surrogate
+from autopeft.optimiser.surrogate import Posterior
 from autopeft.study import about
 from autopeft.types import Backbone, Configuration, Measured, PeftModule, Placement, Results
 
@@ -106,7 +106,7 @@ class WarmStart:
     traits_of: Traits
     backbone: Backbone
     """The new study's."""
-    fitted: Surrogate
+    fitted: Posterior
 
     @property
     def width(self) -> int:
@@ -132,7 +132,24 @@ class WarmStart:
 
 
 def warm_start(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftModule]) -> WarmStart:
-    """The prior for a study of another backbone or task.
+    """The prior for a study of another backbone or task, from scores that do not differ by chance.
+
+    Raises:
+        UsageError: the earlier study has too few scores, or they cannot be told from chance: its
+            configurations predict left-out ones no better than the mean of the others.
+    """
+    prior = prior_of(lesson, backbone, modules)
+    if not surrogate.predicts(prior.fitted.fitted, [score.value for score in lesson.scores]):
+        reason = f"the scores of `{lesson.study}` do not follow from its configurations more than "
+        reason += (
+            f"by chance (checked on each of its {len(lesson.scores)} trials, left out in turn)"
+        )
+        raise UsageError(reason, hint="nothing carries over: search without a warm start")
+    return prior
+
+
+def prior_of(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftModule]) -> WarmStart:
+    """The prior that an earlier study gives, whether or not there is anything in its scores.
 
     Args:
         lesson: of the earlier study.

@@ -3,16 +3,18 @@
     python -m tests.benchmarks.warm_start [--task trec] [--space mixed] [--seeds 10] [--trials 40]
                                           [--taught 100] [--folder FOLDER] [--output FILE]
 
-For every pair of tasks and every seed, the default sampler searches the second task three times:
+For every pair of tasks and every seed, the default sampler searches the second task four times:
 `cold`, with its initial design; `warm`, with what a search of the first task taught, taken as
-`autopeft search --warm-start` takes it; and `permuted`, the same with the scores of the first
-search shuffled, as of a study that is unrelated. All ask the table's ensembles. Printed: after how
-many trials `warm` and `permuted` reach shares of the true front's hypervolume, and what a random
-search with our design has after as many trials as the earlier search, as shares of the trials that
-`cold` needs, medians over the seeds; a goal that is not reached counts as one trial more than there
-were. Besides, what trying the same again would bring: the share of the second task's hypervolume
-that the front of the earlier search, and all that it tried, reach there. Spaces and seeds that the
-output file already holds are not run again.
+`autopeft search --warm-start` takes it; `permuted`, the same with the scores of the first search
+shuffled, as of a study that is unrelated; and `believed`, where nobody looks whether the shuffled
+scores follow from their configurations. Scores that are refused leave the search as it is without
+them. All ask the table's ensembles. Printed: how often scores are refused, and after how many
+trials each reaches shares of the true front's hypervolume, and what a random search with our design
+has after as many trials as the earlier search, as shares of the trials that `cold` needs, medians
+over the seeds; a goal that is not reached counts as one trial more than there were. Besides, what
+trying the same again would bring: the share of the second task's hypervolume that the front of the
+earlier search, and all that it tried, reach there. Spaces and seeds that the output file already
+holds are not run again.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import dataclasses
 import json
 import statistics
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
@@ -32,22 +34,26 @@ import numpy as np
 import optuna
 
 from autopeft import catalog, pareto
+from autopeft.errors import UsageError
 from autopeft.search.design import design
 from autopeft.search.seeding import seeds
-from autopeft.search.transfer import Lesson, warm_start
-from autopeft.types import Direction, Measured, Point
+from autopeft.search.transfer import Lesson, WarmStart, prior_of, warm_start
+from autopeft.types import Backbone, Direction, Measured, PeftModule, Point
 from tests.benchmarks.contest import Contest
 from tests.benchmarks.rivals import RIVALS, Rival, ours
 from tests.benchmarks.samplers import run
 from tests.benchmarks.table import contest as table
 from tests.benchmarks.table.contest import Source
 
+Judge = Callable[[Lesson, Backbone, Mapping[str, PeftModule]], WarmStart]
+"""Makes a prior of a lesson, or refuses to."""
 Entry = dict[str, Any]
 """The searches of one pair and seed, or a summary of some."""
 
 TASKS = ("trec", "banking77", "sst2")
 SPACES = ("autopeft", "lora", "mixed")
-ARMS = ("warm", "permuted")
+ARMS = ("warm", "permuted", "believed")
+REFUSED = "refused"
 COSTS = 1
 BATCH = 4
 GOALS = (0.25, 0.5, 0.75, 0.9)
@@ -98,11 +104,17 @@ def lesson(search: Search, count: int, rng: np.random.Generator, *, permuted: bo
     return Lesson(source.task, source.backbone, configurations, scores, front)
 
 
-def taught(contest: Contest, target: Source, given: Lesson | None) -> Contest:
-    """The contest with the design, and the prior, that a search would have."""
+def taught(
+    contest: Contest, target: Source, given: Lesson | None, judge: Judge = warm_start
+) -> Contest:
+    """The contest with the design, and the prior, that a search would have.
+
+    Raises:
+        UsageError: the lesson is refused.
+    """
     problem = contest.problem
     if given is not None:
-        prior = warm_start(given, target.backbone, catalog.modules.all())
+        prior = judge(given, target.backbone, catalog.modules.all())
         problem = dataclasses.replace(problem, prior=prior)
     size, limit = problem.stratify, target.limit
     first = seeds(given, target.backbone, size=size, limit=limit) if given else ()
@@ -137,11 +149,18 @@ def compare(
     there = table.contest(target, "surrogate", seed)
     for kind, points in zip(EARLIER, kinds, strict=True):
         entry[kind] = there.shares(points)[-1]
+    entry[REFUSED] = []
     for arm in ARMS:
         rng = np.random.default_rng([seed, 7])
-        given = lesson(first, options.taught, rng, permuted=arm == "permuted")
-        contest = taught(table.contest(target, "surrogate", seed), target, given)
-        entry[arm] = run(contest, ours, seed=seed, trials=options.trials, batch=BATCH)["shares"]
+        given = lesson(first, options.taught, rng, permuted=arm != "warm")
+        judge = prior_of if arm == "believed" else warm_start
+        try:
+            contest = taught(table.contest(target, "surrogate", seed), target, given, judge)
+        except UsageError:
+            entry[REFUSED].append(arm)
+            entry[arm] = entry["cold"]
+        else:
+            entry[arm] = run(contest, ours, seed=seed, trials=options.trials, batch=BATCH)["shares"]
     return entry
 
 
@@ -171,6 +190,7 @@ def summary(found: Sequence[Entry]) -> Iterator[Entry]:
         for arm in ARMS:
             ends = [one[arm][-1] - one["cold"][-1] for one in mine]
             row[f"{arm}_end"] = round(statistics.median(ends), 4)
+            row[f"{arm}_refused"] = sum(arm in one[REFUSED] for one in mine)
         yield row
 
 
@@ -182,11 +202,13 @@ def words(row: Entry) -> str:
         + ", ".join(f"{arm} {row[f'{arm}_share_to_{goal}']:.2f}" for arm in ARMS)
         for goal in (*GOALS, RANDOM)
     ]
+    refused = ", ".join(f"{arm} {row[f'{arm}_refused']}" for arm in ARMS[:2])
     ends = ", ".join(f"{arm} {row[f'{arm}_end']:+.3f}" for arm in ARMS)
     there = f"the earlier front comes to {row[EARLIER[0]]:.2f} there, all trials to "
     there += f"{row[EARLIER[1]]:.2f} (cold: {row[f'cold_trials_to_{EARLIER[1]}']:g} trials)"
     pair = f"{row['source']} -> {row['target']}, {row['space']}"
-    return f"{pair}: {'; '.join(parts)}; end: {ends}; {there}"
+    head = f"{pair}, refused of {row['runs']}: {refused}"
+    return f"{head}; {'; '.join(parts)}; end: {ends}; {there}"
 
 
 def stored(options: argparse.Namespace) -> list[Entry]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autopeft.errors import StudyError
+from autopeft.errors import StudyError, UsageError
 from autopeft.search import search
 from autopeft.study import results
-from autopeft.study.ledger import Ledger
+from autopeft.study.ledger import Ledger, measurements_json
+from autopeft.types import Measured
 from tests import tiny_bundle
 from tests.listener import Listener
 
@@ -21,9 +22,26 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def earlier(material: Path) -> Path:
-    path = material / "earlier.journal"
+def chance(material: Path) -> Path:
+    """Of a random model in four steps: no configuration is better than another."""
+    path = material / "chance.journal"
     search.run(tiny_bundle.settings(material, trials=12), path, Listener())
+    return path
+
+
+@pytest.fixture(scope="module")
+def earlier(material: Path, chance: Path) -> Path:
+    """The same trials, the larger the better."""
+    path = material / "earlier.journal"
+    old = Ledger.open(chance)
+    known = results.read(old)
+    directions = {objective.name: objective.direction for objective in known.objectives}
+    ledger = Ledger.create(path, directions, old.about)
+    for trial in known.trials:
+        grown = Measured(trial.measurements["trainable"].value / 100, 0.5)
+        values = {**trial.objectives, next(iter(directions)): grown}
+        number = ledger.ask_baseline(trial.configuration, "known").number
+        ledger.tell(number, values, {"measurements": measurements_json(trial.measurements)})
     return path
 
 
@@ -41,6 +59,17 @@ def test_a_search_begins_with_the_earlier_front(
     assert all(t.number < 11 for t in warm)
     guesses = [t.user_attrs["guess"] for t in Ledger.open(path).trials()]
     assert len(set(guesses)) > len(guesses) / 2
+
+
+def test_scores_of_chance_are_refused_before_anything_is_begun(
+    material: Path, chance: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "s.journal"
+    given = tiny_bundle.settings(material, warm_start=str(chance))
+    with pytest.raises(UsageError, match=r"chance\.journal` do not follow from") as refused:
+        search.run(given, path, Listener())
+    assert "search without" in refused.value.hint
+    assert not path.exists()
 
 
 def test_it_goes_on_without_the_earlier_study(

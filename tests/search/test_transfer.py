@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 
@@ -13,7 +14,7 @@ from autopeft.optimiser.candidates import Candidates
 from autopeft.optimiser.problem import Problem
 from autopeft.search import seeding
 from autopeft.search.seeding import moved, seeds
-from autopeft.search.transfer import Lesson, warm_start
+from autopeft.search.transfer import Lesson, prior_of, warm_start
 from autopeft.sites.discovery import discover
 from autopeft.space.expansion import expand
 from autopeft.types import Backbone, Configuration, Measured, Placement
@@ -83,6 +84,25 @@ def test_the_prior_carries_over_to_another_depth() -> None:
     low, high = (lora({f"{layer}.attention.query": 8}) for layer in (0, 5))
     assert prior.of(high) > prior.of(low)
     assert prior.of(lora({"5.attention.query": 8})) > prior.of(lora({"5.attention.query": 1}))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shuffled_scores_are_told_from_those_that_follow_from_configurations(seed: int) -> None:
+    real = lesson()
+    shuffled = dataclasses.replace(
+        real, scores=tuple(random.Random(seed).sample(real.scores, len(real.scores)))
+    )
+    with pytest.raises(UsageError, match=r"old\.journal` do not follow from its configurations"):
+        warm_start(shuffled, LARGE, MODULES)
+    assert warm_start(real, LARGE, MODULES)
+    assert prior_of(shuffled, LARGE, MODULES)
+
+
+def test_equal_scores_teach_nothing() -> None:
+    one = lesson()
+    flat = dataclasses.replace(one, scores=tuple(Measured(50.0, 0.5) for _ in one.scores))
+    with pytest.raises(UsageError, match="by chance"):
+        warm_start(flat, LARGE, MODULES)
 
 
 def test_candidates_expect_what_the_prior_says_of_their_configuration() -> None:

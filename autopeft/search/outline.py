@@ -67,10 +67,10 @@ def outline(
         NothingFits: no configuration of the space is within the limits.
         UsageError: a method cannot score this model, or an earlier study teaches nothing.
     """
+    lesson, prior = _taught(bench, ledger)
     found = importance(bench, spec, ledger, note)
     limits = limits_of(bench)
     space = expanded(bench, spec, found, limits)
-    lesson, prior = _taught(bench, ledger)
     problem = problem_of(bench, space, objectives, limits, importance=found, prior=prior)
     note("laying out the first configurations")
     earlier = (

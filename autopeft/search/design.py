@@ -25,7 +25,8 @@ SHARES = (0.9, 0.3)
 RANK = 4
 GUESSES, SPREAD = 4, 2
 """Most points that something speaks for, and points that only spread; these also stand in for
-guesses that are missing. More of either, and the search is later at what its model chooses."""
+guesses that are missing. More of either, and the search is later at what its model chooses. With
+configurations of an earlier study there are none that only spread."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def design(
         point = _fitted(problem, configuration)
         if point is not None:
             found.setdefault(digest.of_configuration(space.decode(point)), (point, origin))
-    for point in spread(problem, GUESSES + SPREAD - len(found), problem.seed):
+    missing = GUESSES - len(found) + (0 if seeds else SPREAD)
+    for point in spread(problem, missing, problem.seed):
         found.setdefault(digest.of_configuration(space.decode(point)), (point, "spread"))
     points = tuple(point for point, _ in found.values())
     return Design(points, {key: origin for key, (_, origin) in found.items()})

@@ -73,9 +73,16 @@ def test_what_an_earlier_study_found_comes_first_and_the_design_stays_short() ->
     rank, site = {"rank": 2, "scaling": 2.0}, next(s.name for s in BERT.sites if s.kind == "linear")
     earlier = [Configuration((Placement(site, "lora", rank),), rate) for rate in RATES]
     given = {"spt": scores("2.")}
-    found = design(problem(space, 10**6), BERT, limit=10**6, importance=given, seeds=earlier)
-    origins = [found.origins[digest.of_configuration(space.decode(p))] for p in found.points]
-    assert origins == ["warm start"] * 4 + ["spread"] * 2
+
+    def origins(seeds: list[Configuration]) -> list[str]:
+        found = design(problem(space, 10**6), BERT, limit=10**6, importance=given, seeds=seeds)
+        return [found.origins[digest.of_configuration(space.decode(p))] for p in found.points]
+
+    assert origins(earlier) == ["warm start"] * 4
+    assert origins(earlier[:3]) == ["warm start"] * 3 + ["importance: spt"]
+    assert origins(earlier[:2]) == ["warm start"] * 2 + ["importance: spt", "upper layers"]
+    assert origins([])[-2:] == ["spread"] * 2
+    assert "warm start" not in origins([])
 
 
 def test_points_that_spread_stand_in_for_missing_guesses() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -180,10 +180,23 @@ def prior_of(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftModul
         values=tuple((m.value - middle) / spread for m in lesson.scores),
         errors=tuple(e if math.isfinite(e) else 0.0 for e in errors),
     )
-    fitted = surrogate.fit(data)
+    fitted = _fitted(data)
     if fitted is None:
         raise UsageError(f"nothing can be learned from the scores of `{lesson.study}`")
     return WarmStart(traits_of, backbone, fitted)
+
+
+def _fitted(data: Data) -> Posterior | None:
+    """The process with the stated errors, or with any errors where that predicts better.
+
+    The trials of a study share their examples: they may differ by less than the errors say.
+    """
+    stated = surrogate.fit(data)
+    unknown = surrogate.fit(replace(data, errors=(0.0,) * len(data.errors)))
+    if stated is None or unknown is None:
+        return stated or unknown
+    better = unknown.fitted.skill > stated.fitted.skill + surrogate.EARNED
+    return unknown if better else stated
 
 
 def lesson_of(results: Results) -> Lesson:

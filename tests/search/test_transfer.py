@@ -98,6 +98,16 @@ def test_shuffled_scores_are_told_from_those_that_follow_from_configurations(see
     assert prior_of(shuffled, LARGE, MODULES)
 
 
+@pytest.mark.parametrize(("count", "error"), [(16, 10.0), (8, 1.0)])
+def test_errors_are_believed_only_where_that_predicts_better(count: int, error: float) -> None:
+    """Trials that share their examples differ by less than their errors say."""
+    real = lesson(count)
+    vague = dataclasses.replace(real, scores=tuple(Measured(s.value, error) for s in real.scores))
+    prior = warm_start(vague, LARGE, MODULES)
+    low, high = (lora({f"{layer}.attention.query": 8}) for layer in (0, 5))
+    assert prior.of(high) > prior.of(low)
+
+
 def test_equal_scores_teach_nothing() -> None:
     one = lesson()
     flat = dataclasses.replace(one, scores=tuple(Measured(50.0, 0.5) for _ in one.scores))

@@ -138,7 +138,7 @@ def fit_unless_chance(data: Data) -> Posterior | None:
 
 
 def predicts(fitted: Hyperparameters, values: Sequence[float]) -> bool:
-    """Whether left-out values are better predicted than by the mean of the others, beyond doubt."""
+    """Whether left-out values are predicted better than by the mean of the others, by `EARNED`."""
     return statistics.pstdev(values) > 0 and fitted.skill > EARNED
 
 

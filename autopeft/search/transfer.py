@@ -139,11 +139,11 @@ def warm_start(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftMod
             configurations predict left-out ones no better than the mean of the others.
     """
     prior = prior_of(lesson, backbone, modules)
-    if not surrogate.predicts(prior.fitted.fitted, [score.value for score in lesson.scores]):
-        reason = f"the scores of `{lesson.study}` do not follow from its configurations more than "
-        reason += (
-            f"by chance (checked on each of its {len(lesson.scores)} trials, left out in turn)"
-        )
+    process = prior.fitted.fitted
+    if not surrogate.predicts(process, [score.value for score in lesson.scores]):
+        checked = f"checked on {process.count} of its trials, each left out in turn"
+        reason = f"the scores of `{lesson.study}` do not follow from its configurations"
+        reason += f" more than by chance ({checked})"
         raise UsageError(reason, hint="nothing carries over: search without a warm start")
     return prior
 
@@ -187,7 +187,7 @@ def prior_of(lesson: Lesson, backbone: Backbone, modules: Mapping[str, PeftModul
 
 
 def _fitted(data: Data) -> Posterior | None:
-    """The process with the stated errors, or with any errors where that predicts better.
+    """The process with the stated errors, or with errors left open where that predicts better.
 
     The trials of a study share their examples: they may differ by less than the errors say.
     """
